@@ -358,13 +358,15 @@ static int plan_remove(const struct change_maker *p, struct sb_card *card)
 int sb_schema_change(const struct sb_server *server, const struct sb_change_question *q, struct sb_change_plan *out, struct sb_err *err)
 {
     static const size_t phases[] = {[SB_CHANGE_RENAME] = 4, [SB_CHANGE_ADD] = 1, [SB_CHANGE_REMOVE] = 2, [SB_CHANGE_RETYPE] = 2, [SB_CHANGE_EXPIRE] = 0, [SB_CHANGE_ARCHIVE] = 1,
-                                     [SB_CHANGE_EXTRACT] = 4, [SB_CHANGE_EMBED] = 3};
+                                     [SB_CHANGE_EXTRACT] = 4, [SB_CHANGE_EMBED] = 3, [SB_CHANGE_SERIES] = 1};
     struct change_facts f = {.documents = 0};
     memset(out, 0, sizeof *out);
     if (q->change == SB_CHANGE_SHARD_KEY)
         return sb_shard_key_judge(server, q, out, err);
     if (q->change == SB_CHANGE_NAME)
         return sb_change_name(server, q, out, err);
+    if (q->change == SB_CHANGE_CAPPED)
+        return sb_change_capped(server, q, out, err);
     if (sb_change_names(q, err) || sb_change_look(server, q, &f, &out->reads, err)) {
         sb_change_facts_release(&f);
         return -1;
@@ -377,6 +379,7 @@ int sb_schema_change(const struct sb_server *server, const struct sb_change_ques
              : q->change == SB_CHANGE_EXPIRE ? sb_change_plan_expire(&p, out->card)
              : q->change == SB_CHANGE_ARCHIVE ? sb_change_plan_archive(&p, out->card)
              : q->change == SB_CHANGE_EXTRACT ? sb_change_plan_extract(&p, out->card)
+             : q->change == SB_CHANGE_SERIES ? sb_change_plan_series(&p, out->card)
              : q->change == SB_CHANGE_EMBED ? sb_change_plan_embed(&p, out->card)
              : q->expression                 ? plan_computed(&p, out->card, err)
                                              : plan_add(&p, out->card, err);

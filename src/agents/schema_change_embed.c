@@ -113,11 +113,14 @@ int sb_change_look_embed(struct change_look *l, struct sb_err *err)
     int owner = found < 0 ? -1 : sb_change_any(l, larger_than(LARGE_OWNER), err);
     if (found < 0 || owner < 0)
         return -1;
-    if (found == 1 || owner == 1)
-        return sb_fail(err, SB_EINPUT, "a document of %.120s is larger than %d MiB: with both in one it may pass the 16 MiB that the server allows, or is carried by many", found == 1 ? q->from : q->ns,
-                       (found == 1 ? LARGE_REFERENCED : LARGE_OWNER) >> 20);
-    if (sb_change_evidence(l, "sizes", found || owner ? "not known: the server cannot tell in time; a document that would pass 16 MiB stops the plan at its batch" : "what is referred to is below 1 MiB, and what gets it below 14 MiB",
-                           found || owner ? "unknown" : "measured"))
+    if (found == 1)
+        return sb_fail(err, SB_EINPUT, "a document of %.120s is larger than %d MiB, and would be carried by many", q->from, LARGE_REFERENCED >> 20);
+    if (owner == 1 && sb_change_look_joined_size(l, coll, LARGE_OWNER, err))
+        return -1;
+    if (owner == 1 && sb_change_evidence(l, "documents beyond 14 MiB", "none of them, of the first 1000, passes 16 MiB with what it gets", "measured"))
+        return sb_fail_nomem(err);
+    if (sb_change_evidence(l, "sizes", found == 2 || owner == 2 ? "not known: the server cannot tell in time; a document that would pass 16 MiB stops the plan at its batch" : "what is referred to is below 1 MiB, and what gets it below 16 MiB with it",
+                           found == 2 || owner == 2 ? "unknown" : "measured"))
         return sb_fail_nomem(err);
     l->f->left = sb_change_count(l, BCON_NEW(q->field, "{", "$exists", BCON_BOOL(true), "}"), note, sizeof note, err);
     if (l->f->left < 0 && err->code != SB_OK)

@@ -16,7 +16,6 @@
 #include <string.h>
 
 #define MAX_TIME_EXCEEDED 50
-#define LARGE_DOCUMENT (15 << 20) /* with a field more it might pass the 16 MiB that a document may have */
 #define MAX_FIELD 200
 
 void sb_change_facts_release(struct change_facts *f)
@@ -147,6 +146,8 @@ static bool take_index(void *ctx, const bson_t *doc)
         sb_str_addf(&l->on_field, "%s%.120s%s", l->on_field.len ? ", " : "", bson_iter_init_find(&it, doc, "name") && BSON_ITER_HOLDS_UTF8(&it) ? bson_iter_utf8(&it, NULL) : "?", unique ? " (unique)" : "");
     if (l->q->change == SB_CHANGE_EXPIRE)
         take_index_alone(l, doc, &key);
+    if (l->q->change == SB_CHANGE_SERIES && unique)
+        sb_str_addf(&l->uniques, "%s%.120s", l->uniques.len ? ", " : "", bson_iter_init_find(&it, doc, "name") && BSON_ITER_HOLDS_UTF8(&it) ? bson_iter_utf8(&it, NULL) : "?");
     if (touches(&key, l->q->field) && bson_has_field(doc, "expireAfterSeconds"))
         snprintf(l->ttl, sizeof l->ttl, "%s", bson_iter_init_find(&it, doc, "name") && BSON_ITER_HOLDS_UTF8(&it) ? bson_iter_utf8(&it, NULL) : "?");
     bool given = l->q->change == SB_CHANGE_RENAME || l->q->change == SB_CHANGE_ADD || l->q->change == SB_CHANGE_RETYPE;
@@ -233,7 +234,7 @@ static int read_collection(struct change_look *l, struct sb_err *err)
     bool moves = l->q->change == SB_CHANGE_ARCHIVE || l->q->change == SB_CHANGE_EXTRACT || l->q->change == SB_CHANGE_EMBED;
     if (l->sharded && moves)
         return sb_fail(err, SB_EINPUT, "%.200s is sharded: documents are moved within one shard only", l->q->ns);
-    if (l->on_shard_key && l->q->change != SB_CHANGE_EXPIRE)
+    if (l->on_shard_key && l->q->change != SB_CHANGE_EXPIRE && l->q->change != SB_CHANGE_SERIES)
         return sb_fail(err, SB_EINPUT, "%.100s is part of the shard key of %.150s: the key says where a document lives", l->q->field, l->q->ns);
     return 0;
 }
@@ -266,6 +267,8 @@ static int check_validator(struct change_look *l, struct sb_err *err)
     bool goes = l->q->change == SB_CHANGE_RENAME || l->q->change == SB_CHANGE_REMOVE || l->q->change == SB_CHANGE_EXTRACT;
     if (goes && named(&l->options, "validator.$jsonSchema.required", l->q->field))
         return sb_fail(err, SB_ESTATE, "the validator of %.120s requires %.80s, which the plan takes away at its end. Let it be optional first", l->q->ns, l->q->field);
+    if (l->q->change == SB_CHANGE_SERIES)
+        return 0;
     return sb_change_evidence(l, "validator", "there is one; it neither forbids the field that comes nor requires the one that goes", "measured") ? sb_fail_nomem(err) : 0;
 }
 
@@ -350,6 +353,8 @@ static int check_documents(struct change_look *l, struct sb_err *err)
         return -1;
     if (found == 0)
         return sb_fail(err, SB_EINPUT, "no document of %.150s holds %.100s", q->ns, q->field);
+    if (q->change == SB_CHANGE_SERIES)
+        return sb_change_look_series(l, err);
     if (q->change == SB_CHANGE_EXPIRE)
         return sb_change_look_expire(l, err);
     if (q->change == SB_CHANGE_ARCHIVE)
@@ -368,14 +373,7 @@ static int check_documents(struct change_look *l, struct sb_err *err)
         return -1;
     if (q->repair && q->change == SB_CHANGE_ADD && sb_change_look_kept(l, err))
         return -1;
-    found = sb_change_any(l, BCON_NEW("$expr", "{", "$gt", "[", "{", "$bsonSize", "$$ROOT", "}", BCON_INT32(LARGE_DOCUMENT), "]", "}"), err);
-    if (found < 0)
-        return -1;
-    if (found == 1)
-        return sb_fail(err, SB_EINPUT, "a document of %.150s is larger than %d MiB: with what it gets it may pass the 16 MiB that the server allows", q->ns, LARGE_DOCUMENT >> 20);
-    return sb_change_evidence(l, "the largest document", found ? "not known: the server cannot tell in time; one that would pass 16 MiB stops the plan at its batch" : "below 15 MiB", found ? "unknown" : "measured")
-               ? sb_fail_nomem(err)
-               : 0;
+    return sb_change_look_size(l, err);
 }
 
 /* What every card of the plan rests on, whatever else was found. */
@@ -392,6 +390,7 @@ int sb_change_look(const struct sb_server *server, const struct sb_change_questi
     struct change_look l = {.q = q, .f = f};
     *f = (struct change_facts){.left = -1, .offenders = -1, .before_bytes = -1, .ttl_s = -1};
     sb_str_init(&l.on_field);
+    sb_str_init(&l.uniques);
     int rc = -1;
     if (!sb_ns_split(q->ns, f->db, f->coll)) {
         sb_fail(err, SB_EINPUT, "\"%.100s\" is not a collection; write it as database.collection", q->ns);
@@ -399,13 +398,16 @@ int sb_change_look(const struct sb_server *server, const struct sb_change_questi
     }
     if (!(l.conn = sb_architect_connect(server, reads, err)) || read_collection(&l, err) || check_validator(&l, err) || check_documents(&l, err))
         goto out;
-    if (tell_size(&l) || (l.on_field.len && sb_str_set(&f->indexes, l.on_field.p)))
+    const struct sb_str *told = q->change == SB_CHANGE_SERIES ? &l.uniques : &l.on_field;
+    f->sharded = l.sharded;
+    if (tell_size(&l) || (told->len && (!sb_str_ok(told) || sb_str_set(&f->indexes, told->p))))
         sb_fail_nomem(err);
     else
         rc = 0;
 out:
     sb_conn_close(l.conn);
     sb_str_release(&l.on_field);
+    sb_str_release(&l.uniques);
     if (l.have_options)
         bson_destroy(&l.options);
     return rc;

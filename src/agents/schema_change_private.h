@@ -14,7 +14,8 @@ struct change_facts {
     int64_t documents, bytes;
     struct sb_evidence *evidence;
     size_t evidence_n;
-    char *indexes; /* names of those on the field, with commas; NULL: none */
+    char *indexes; /* names of those on the field, with commas; of a time series those that are unique; NULL: none */
+    bool sharded;
     bool validated; /* the collection has a validator */
     char from_type[24];   /* of a retype */
     int64_t left;         /* documents that the change comes to; -1: not counted */
@@ -47,7 +48,7 @@ struct change_look {
     char kind[32];
     bson_t options; /* of the collection */
     bool found, have_options, capped, sharded, on_shard_key;
-    struct sb_str on_field;
+    struct sb_str on_field, uniques; /* the second of a time series: all that are unique */
     char ttl[128]; /* a time-to-live index on the field; "": none */
     bool unique_new, leads; /* leads: the field is the first of an index */
 };
@@ -64,6 +65,11 @@ int sb_change_look_expire(struct change_look *l, struct sb_err *err);
 int sb_change_look_archive(struct change_look *l, struct sb_err *err);
 int sb_change_look_extract(struct change_look *l, struct sb_err *err);
 int sb_change_look_embed(struct change_look *l, struct sb_err *err);
+
+/* Refuses a change by which a document would pass 16 MiB, and names it. The second of embedding: documents beyond `large` bytes, each with the one
+ * of `from` that it gets. */
+int sb_change_look_size(struct change_look *l, struct sb_err *err);
+int sb_change_look_joined_size(struct change_look *l, const char *from, int32_t large, struct sb_err *err);
 
 /* Is what documents go to a name that can be, of a collection that holds nothing? */
 int sb_change_look_target(struct change_look *l, struct sb_err *err);
@@ -132,6 +138,31 @@ int sb_change_plan_embed(const struct change_maker *m, struct sb_card *card);
 
 /* The whole plan of another name: it is about no field. */
 int sb_change_name(const struct sb_server *server, const struct sb_change_question *q, struct sb_change_plan *out, struct sb_err *err);
+
+/* ---- a collection that becomes another kind ---- */
+
+/* Updates and deletes of a collection that the oplog holds, as far as they were counted. -1: it cannot be read. */
+struct change_writes {
+    int64_t deletes, updates;
+    bool more;
+};
+int sb_change_count_writes(struct sb_conn *conn, const char *ns, struct change_writes *out, struct sb_err *err);
+
+int sb_change_look_series(struct change_look *l, struct sb_err *err);
+int sb_change_plan_series(const struct change_maker *m, struct sb_card *card);
+
+struct change_capped {
+    int64_t bytes;       /* as the server rounds them */
+    bson_t options;      /* of the collection, that the new one gets too; and its indexes, an array, without the one on _id */
+    bson_t indexes;
+    size_t indexes_n;
+    bson_t *least;       /* {_id: the oldest that still fits}; NULL: all do, or it is not known */
+    char lost_text[200]; /* how many do not, as a sentence */
+};
+
+/* Reads, and refuses what cannot be. f->into is the name that the old collection gets. */
+int sb_change_look_capped(const struct sb_server *server, const struct sb_change_question *q, struct change_facts *f, struct change_capped *k, struct sb_reads *reads, struct sb_err *err);
+int sb_change_capped(const struct sb_server *server, const struct sb_change_question *q, struct sb_change_plan *out, struct sb_err *err);
 
 /* A delete of what fits in `from` and is held by `other` too; how: "$copyTo" or "$sameIn". filter is destroyed. */
 char *sb_change_move(const struct change_maker *m, size_t i, const char *what, const char *from, const char *how, const char *other, bson_t *filter);

@@ -5,6 +5,7 @@
 
 #include "architect_read.h"
 #include "bson_get.h"
+#include "shard_key_analyze.h"
 #include "shard_key_sample.h"
 
 #include <signalbox/agents/catalogue.h>
@@ -333,6 +334,8 @@ int sb_shard_key_judge(const struct sb_server *server, const struct sb_change_qu
     judge_values(&j, coverage);
     judge_work(&j);
     judge_index(&j, key);
+    if (sb_shard_key_analyze(&(struct sb_key_asked){.conn = j.conn, .ns = q->ns, .key = &j.key, .card = j.card, .weak = &j.weak, .now = q->now}, err))
+        goto out;
     rc = !sb_str_ok(&j.barred) || !sb_str_ok(&j.weak) || !sb_str_ok(&j.speaks) || fill(&j, key) ? -1 : 0;
 out:
     if (rc && err->code == SB_OK)

@@ -283,7 +283,7 @@ static int walk_on(struct walk *w, struct sb_turn_answer *out, struct sb_err *er
     return 0;
 }
 
-int sb_next_batch(const struct sb_server *server, const struct sb_turn_question *q, struct sb_turn_answer *out, struct sb_err *err)
+static int next_ranges(const struct sb_server *server, const struct sb_turn_question *q, struct sb_turn_answer *out, struct sb_err *err)
 {
     struct walk w = {.q = q};
     bson_t *at = q->place.at ? bson_new_from_json((const uint8_t *)q->place.at, -1, NULL) : NULL, *end = q->place.end ? bson_new_from_json((const uint8_t *)q->place.end, -1, NULL) : NULL;
@@ -322,6 +322,22 @@ out:
     if (end)
         bson_destroy(end);
     return rc;
+}
+
+static bool appends(const char *command)
+{
+    struct sb_err none = SB_ERR_INIT;
+    struct sb_statement s;
+    char into[192];
+    bool is = command && sb_statement_open(command, &s, &none) == 0 && sb_statement_appends(&s, into, sizeof into);
+    if (command)
+        sb_statement_release(&s);
+    return is;
+}
+
+int sb_next_batch(const struct sb_server *server, const struct sb_turn_question *q, struct sb_turn_answer *out, struct sb_err *err)
+{
+    return !q->undo && appends(q->step->action) ? sb_next_append(server, q, out, err) : next_ranges(server, q, out, err);
 }
 
 /* ---- is it still the one? ---- */

@@ -9,6 +9,7 @@
 #include <signalbox/mongo/read_door.h>
 
 int sb_next_batch(const struct sb_server *server, const struct sb_turn_question *q, struct sb_turn_answer *out, struct sb_err *err);
+int sb_next_append(const struct sb_server *server, const struct sb_turn_question *q, struct sb_turn_answer *out, struct sb_err *err);
 int sb_next_look(const struct sb_server *server, const struct sb_turn_question *q, struct sb_turn_answer *out, struct sb_err *err);
 int sb_next_pair(const struct sb_server *server, const struct sb_turn_question *q, struct sb_turn_answer *out, struct sb_err *err);
 int sb_next_extracted(const struct sb_server *server, const struct sb_turn_question *q, struct sb_turn_answer *out, struct sb_err *err);
@@ -46,6 +47,9 @@ struct sb_statement {
 };
 int sb_statement_open(const char *command, struct sb_statement *s, struct sb_err *err); /* release it in any case */
 void sb_statement_release(struct sb_statement *s);
+
+/* Does it put whole documents into a collection that was made here? Then `into` is its name. Pure. */
+bool sb_statement_appends(const struct sb_statement *s, char *into, size_t cap);
 
 /* The same command over a range, {_id: {$gt: .., $lte: ..}}, as canonical Extended JSON. NULL: out of memory. */
 char *sb_statement_narrowed(const struct sb_statement *s, const bson_t *range);

@@ -93,6 +93,7 @@ const struct sb_command sb_commands[] = {
      "decimal, date, objectId; \"replacing what does not parse with null\") lead to the cards\n"
      "of a plan in phases, or to the reason why not; so do \"extract A of NS into NS2\", by which a field becomes a document of its own, its\n"
      "way back \"embed NS2 into NS by A as B\", and \"archive documents of NS older than 730 days by A\" (\"into NS2\"), which moves them.\n"
+     "\"make NS capped at 1 GB\" puts a capped collection in its place, once nobody writes.\n"
      "What a conversion or a removal loses is kept beside, in a collection that the card names, for the way back. \"is {A: 1} a good\n"
      "shard key for NS?\" leads to a card of advice, by what the documents, the indexes and the operations say; nothing is sharded\n"
      "from here. One look of each kind at a time: another one is refused until it is answered.\n\n"

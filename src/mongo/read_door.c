@@ -9,6 +9,7 @@ static const struct {
     unsigned flags;
 } allowed[] = {
     {"aggregate", TAKES_MAX_TIME | NEEDS_LOOK},
+    {"analyzeShardKey", TAKES_MAX_TIME},
     {"balancerStatus", 0},
     {"buildInfo", 0},
     {"collStats", TAKES_MAX_TIME},

@@ -21,6 +21,7 @@ static const struct {
     {"killOp", false},
     {"delete", false},
     {"renameCollection", false},
+    {"create", false},
 };
 
 static bool listed(const char *key, const char *const *list, size_t n)
@@ -109,13 +110,36 @@ static bool is_before(const bson_iter_t *it)
     return BSON_ITER_HOLDS_UTF8(it) && strncmp(bson_iter_utf8(it, NULL), SB_BEFORE_PREFIX, sizeof SB_BEFORE_PREFIX - 1) == 0;
 }
 
-/* Nothing is dropped but what was made here: to try something out on, or to keep what fields said before. */
+static bool is_made(const bson_iter_t *it)
+{
+    return BSON_ITER_HOLDS_UTF8(it) && strncmp(bson_iter_utf8(it, NULL), SB_MADE_PREFIX, sizeof SB_MADE_PREFIX - 1) == 0;
+}
+
+/* A capped collection, under a name that nobody else has. */
+static int look_at_create(const bson_t *command, struct sb_err *err)
+{
+    static const char *const known[] = {"create", "capped", "size", "validator", "validationLevel", "validationAction", "collation", "writeConcern", "comment", "$db"};
+    bson_iter_t it;
+    bool made = false, capped = false, size = false;
+    bson_iter_init(&it, command);
+    while (bson_iter_next(&it)) {
+        const char *key = bson_iter_key(&it);
+        if (!listed(key, known, SB_COUNT(known)))
+            return sb_fail(err, SB_EPOLICY, "create with %s is not on the list of writes", key);
+        made |= strcmp(key, "create") == 0 && is_made(&it);
+        capped |= strcmp(key, "capped") == 0 && BSON_ITER_HOLDS_BOOL(&it) && bson_iter_bool(&it);
+        size |= strcmp(key, "size") == 0 && BSON_ITER_HOLDS_INT(&it) && bson_iter_as_int64(&it) > 0;
+    }
+    return made && capped && size ? 0 : sb_fail(err, SB_EPOLICY, "only a capped collection whose name begins with %s is ever created", SB_MADE_PREFIX);
+}
+
+/* Nothing is dropped but what was made here: to try something out on, to keep what fields said before, or to take another's place. */
 static int look_at_drop(const bson_t *command, struct sb_err *err)
 {
     bson_iter_t it;
-    if (bson_iter_init_find(&it, command, "drop") && (is_scratch(&it) || is_before(&it)))
+    if (bson_iter_init_find(&it, command, "drop") && (is_scratch(&it) || is_before(&it) || is_made(&it)))
         return 0;
-    return sb_fail(err, SB_EPOLICY, "only a collection whose name begins with %s or %s is ever dropped", SB_SCRATCH_PREFIX, SB_BEFORE_PREFIX);
+    return sb_fail(err, SB_EPOLICY, "only a collection whose name begins with %s, %s or %s is ever dropped", SB_SCRATCH_PREFIX, SB_BEFORE_PREFIX, SB_MADE_PREFIX);
 }
 
 /* The three stages by which fields are kept or copied beside, and put back: a range of _id, a projection, and a $merge into another
@@ -185,11 +209,40 @@ static bool embeds(const bson_t *command)
     return true;
 }
 
+/* The two stages by which whole documents go between a collection that was made here and another one: a range of _id, and a $merge that
+ * keeps what is there. */
+static bool copies(const bson_t *command)
+{
+    static const char *const stages[] = {"$match", "$merge"}, *const merges[] = {"into", "on", "whenMatched", "whenNotMatched"};
+    bson_iter_t it, at, list, stage;
+    size_t n = 0;
+    bool from_made, known = true;
+    if (!bson_iter_init_find(&it, command, "aggregate") || !BSON_ITER_HOLDS_UTF8(&it) || is_scratch(&it) || is_before(&it) || strncmp(bson_iter_utf8(&it, NULL), "system.", 7) == 0)
+        return false;
+    from_made = is_made(&it);
+    if (!bson_iter_init_find(&it, command, "pipeline") || !BSON_ITER_HOLDS_ARRAY(&it) || !bson_iter_recurse(&it, &list))
+        return false;
+    for (; bson_iter_next(&list); n++)
+        if (n == SB_COUNT(stages) || !BSON_ITER_HOLDS_DOCUMENT(&list) || !bson_iter_recurse(&list, &stage) || !bson_iter_next(&stage) || strcmp(bson_iter_key(&stage), stages[n]) != 0 || bson_iter_next(&stage))
+            return false;
+    if (n != SB_COUNT(stages) || !bson_iter_init(&it, command) || !bson_iter_find_descendant(&it, "pipeline.0.$match._id", &at) || !BSON_ITER_HOLDS_DOCUMENT(&at))
+        return false;
+    if (!bson_iter_init(&it, command) || !bson_iter_find_descendant(&it, "pipeline.1.$merge", &at) || !BSON_ITER_HOLDS_DOCUMENT(&at) || !bson_iter_recurse(&at, &stage))
+        return false;
+    while (bson_iter_next(&stage))
+        known &= listed(bson_iter_key(&stage), merges, SB_COUNT(merges)) && BSON_ITER_HOLDS_UTF8(&stage);
+    if (!known || !bson_iter_init(&it, command) || !bson_iter_find_descendant(&it, "pipeline.1.$merge.into", &at) || is_scratch(&at) || is_before(&at) || strncmp(bson_iter_utf8(&at, NULL), "system.", 7) == 0 ||
+        is_made(&at) == from_made)
+        return false;
+    bool keeps = bson_iter_init(&it, command) && bson_iter_find_descendant(&it, "pipeline.1.$merge.whenMatched", &at) && strcmp(bson_iter_utf8(&at, NULL), "keepExisting") == 0;
+    return keeps && bson_iter_init(&it, command) && bson_iter_find_descendant(&it, "pipeline.1.$merge.whenNotMatched", &at) && strcmp(bson_iter_utf8(&at, NULL), "insert") == 0;
+}
+
 /* An aggregation writes only by a last $out, into such a collection, and reads no such one; or it is about what fields said. */
 static int look_at_aggregate(const bson_t *command, struct sb_err *err)
 {
     bson_iter_t it, stages, stage;
-    if (keeps_or_puts_back(command) || embeds(command))
+    if (keeps_or_puts_back(command) || embeds(command) || copies(command))
         return 0;
     bool out = false, bad = !bson_iter_init_find(&it, command, "aggregate") || !BSON_ITER_HOLDS_UTF8(&it) || is_scratch(&it);
     bad = bad || !bson_iter_init_find(&it, command, "pipeline") || !BSON_ITER_HOLDS_ARRAY(&it) || !bson_iter_recurse(&it, &stages);
@@ -291,6 +344,8 @@ static bson_t *prepare(const char *text, char *db, size_t db_cap, char *member, 
     if (strcmp(writes[*row].name, "collMod") == 0 && look_at_collmod(all, err))
         goto out;
     if (strcmp(writes[*row].name, "renameCollection") == 0 && look_at_rename(all, err))
+        goto out;
+    if (strcmp(writes[*row].name, "create") == 0 && look_at_create(all, err))
         goto out;
     if (strcmp(writes[*row].name, "profile") == 0 && look_at_profile(all, err))
         goto out;

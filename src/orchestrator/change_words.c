@@ -147,6 +147,50 @@ int sb_o_read_name(const char *text, const char *ns, const char *given, char **f
     return 1;
 }
 
+#define OF_NO_FIELD "^(?!.*\\b(?:re-?name|fields?|remove|drop|add)\\b).*?" /* a field may have such a name */
+
+int sb_o_read_series(const char *text, const char *ns, char **time, char **meta, struct sb_err *err)
+{
+    char *is = sb_o_found(OF_NO_FIELD "(?<![.\\w])(time[ -]?series)\\b(?![.\\w])", text, err);
+    if (!is)
+        return err->code != SB_OK ? -1 : 0;
+    free(is);
+    *time = sb_o_found("\\b(?:on|by|over)\\s+(?:the\\s+)?(?:time\\s*)?(?:field\\s+)?" SB_O_NAME, text, err);
+    *meta = sb_o_found("\\bmeta(?:\\s*field|\\s*data)?\\s+(?:the\\s+)?(?:field\\s+)?(?:is\\s+|=\\s*)?" SB_O_NAME, text, err);
+    if (err->code != SB_OK)
+        return -1;
+    if (!*time)
+        return sb_fail(err, SB_ENO, "By which date? Write it as \"turn %.150s into a time series on TIME, meta SOURCE\": what stands in the way is measured.", ns);
+    return 1;
+}
+
+int sb_o_read_capped(const char *text, const char *ns, int64_t *bytes, struct sb_err *err)
+{
+    static const char sizes[] = "kmgt";
+    char *is = sb_o_found(OF_NO_FIELD "(?<![.\\w])(capped)\\b(?![.\\w])", text, err), *number = NULL, *unit = NULL;
+    int rc = 0;
+    if (!is && err->code == SB_OK)
+        is = sb_o_found(POLITE "(cap)\\s+(?:the\\s+)?(?:collection\\s+)?\\w+\\.\\w", text, err);
+    if (is) {
+        number = sb_o_found("\\b(?:capped|cap|size)\\b.{0,200}?(?<![.\\w])(\\d{1,15}(?:\\.\\d{1,3})?) ?(?:[kmgt]i?b?|b|bytes?)\\b", text, err);
+        unit = number ? sb_o_found("\\b(?:capped|cap|size)\\b.{0,200}?(?<![.\\w])\\d{1,15}(?:\\.\\d{1,3})? ?([kmgt]?i?b?)", text, err) : NULL;
+        double n = number ? strtod(number, NULL) : 0;
+        const char *at = unit && unit[0] ? strchr(sizes, unit[0] | 0x20) : NULL;
+        for (const char *p = sizes; at && p <= at; p++)
+            n *= 1024;
+        if (number && n >= 1 && n <= 1e15)
+            *bytes = (int64_t)n;
+        rc = err->code != SB_OK ? -1
+             : number           ? 1
+                                : sb_fail(err, SB_ENO, "How large may it become? Write it as \"make %.150s capped at 1 GB\". Its oldest documents go when it is full; where they are to go after a time, \"expire documents in %.100s 30 days after FIELD\".",
+                                          ns, ns);
+    }
+    free(is);
+    free(number);
+    free(unit);
+    return err->code != SB_OK ? -1 : rc;
+}
+
 int sb_o_read_shard_key(const char *text, const char *ns, const char *given, char **key, struct sb_err *err)
 {
     static const char *const named[] = {

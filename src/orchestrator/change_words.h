@@ -31,6 +31,12 @@ int sb_o_read_move(const char *text, const char *ns, const char *field, struct s
  * new name where ns itself stands as what is renamed, or NULL. */
 int sb_o_read_name(const char *text, const char *ns, const char *given, char **from, char **to, bool *written, struct sb_err *err);
 
+/* A time series: 1 with its time field and its meta field (NULL: none is named), the caller's to free; 0; or -1: it is, and no time is named. */
+int sb_o_read_series(const char *text, const char *ns, char **time, char **meta, struct sb_err *err);
+
+/* A collection that is to be capped: 1 with its size in bytes, 0, or -1: it is, and no size is named. */
+int sb_o_read_capped(const char *text, const char *ns, int64_t *bytes, struct sb_err *err);
+
 /* A shard key that is asked about: 1 with *key as JSON, 0, or -1: it is, and no key is named. given: the key that was read already, or NULL. */
 int sb_o_read_shard_key(const char *text, const char *ns, const char *given, char **key, struct sb_err *err);
 

@@ -409,6 +409,10 @@ static void run_check(struct checking *c, const struct sb_check *k, struct check
         sb_o_check_named(c, k, r);
     else if (sb_streq(k->check, "name_free"))
         sb_o_check_name_free(c, k, r);
+    else if (sb_streq(k->check, "capped"))
+        sb_o_check_capped(c, k, r);
+    else if (sb_streq(k->check, "held"))
+        sb_o_check_held(c, k, r);
     else if (sb_streq(k->check, "no_writes"))
         sb_o_check_no_writes(c, k, r);
     else if (sb_streq(k->check, "validator"))

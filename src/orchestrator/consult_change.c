@@ -180,17 +180,19 @@ static int check_kept(const struct sb_orchestrator *o, const char *from, const c
     return sb_fail(err, SB_EPOLICY, "%.100s is kept for %" PRId64 " days by its name (%.120s), and %.100s would not be: let the config keep that first", from, was->days, was->why, to);
 }
 
+/* A capped collection keeps nothing for a time: what goes is what does not fit. */
+static int check_not_kept(const struct sb_orchestrator *o, const char *ns, struct sb_err *err)
+{
+    const struct sb_retention *r = sb_retention_of(o->opt.retentions, o->opt.retentions_n, ns);
+    return r ? sb_fail(err, SB_EPOLICY, "%.150s is kept for %" PRId64 " days (%.120s): a capped collection drops its oldest documents when it is full, whatever their age", ns, r->days, r->why) : 0;
+}
+
 /* Changes that are refused, each with its reason and the way there is; of the first that the text is about. */
 static int refuse_kind(const char *text, const char *ns, struct sb_err *err)
 {
     static const struct {
         const char *pattern, *why;
     } kinds[] = {
-        {"\\b(capped)\\b",
-         "A collection is not made capped from here: the server copies what fits, drops the rest and every index, and locks the database for as long as that takes. Where old documents are to go, let them expire: \"expire documents in %s 30 "
-         "days after FIELD\"."},
-        {"\\b(time[ -]?series)\\b",
-         "A collection cannot become a time series: the server only creates one empty. Create it beside, let the applications write both, and read it once it reaches back far enough. %s stays as it is."},
         {"\\b(?:keys?|map|maps)\\b.{1,60}\\b(array|list)\\b",
          "A map whose keys are data becomes an array beside it, computed by the server: 'add field A_list computed as {\"$objectToArray\": \"$A\"} to %s'. Then \"remove field A from ...\" once nobody writes it."},
         {"\\b(replac|swap|exchang|substitut)\\w*\\s+(?:the\\s+)?(?:field|column|attribute)",
@@ -235,6 +237,16 @@ static int read_kind(const struct held_case *held, struct change *c, struct sb_e
     if (named) {
         c->q.change = SB_CHANGE_NAME;
         return named < 0 ? -1 : 0;
+    }
+    int series = sb_o_read_series(text, s->ns, &c->field, &c->new_field, err);
+    if (series) {
+        c->q.change = SB_CHANGE_SERIES;
+        return series < 0 ? -1 : 0;
+    }
+    int capped = sb_o_read_capped(text, s->ns, &c->q.capped_at, err);
+    if (capped) {
+        c->q.change = SB_CHANGE_CAPPED;
+        return capped < 0 ? -1 : 0;
     }
     int expires = read_expire(text, c, err);
     if (expires)
@@ -309,6 +321,12 @@ static const struct held_card *planned(struct sb_orchestrator *o, const struct c
     return NULL;
 }
 
+/* It is about the collection, and no field of it. */
+static bool whole(const struct change *c)
+{
+    return c->q.change == SB_CHANGE_NAME || c->q.change == SB_CHANGE_CAPPED;
+}
+
 /* An open card that has to do with one of the names: what it does it would do to something else. */
 static const struct held_card *in_the_way(struct sb_orchestrator *o, const struct change *c)
 {
@@ -332,11 +350,11 @@ static void back(struct sb_orchestrator *o, void *p)
     }
     sb_o_record_reads(o, held, &c->plan.reads);
     sb_o_record_reads(o, held, &c->uses.reads);
-    const struct held_card *first = c->err.code == SB_OK && c->q.change == SB_CHANGE_NAME ? in_the_way(o, c) : NULL;
+    const struct held_card *first = c->err.code == SB_OK && whole(c) ? in_the_way(o, c) : NULL;
     if (first)
-        sb_fail(&c->err, SB_ENO, "%.40s is about %.120s (%s): a collection is not renamed under a plan that has its name. Let it end, or reject it, and ask again", first->card.id, first->card.target,
+        sb_fail(&c->err, SB_ENO, "%.40s is about %.120s (%s): a collection is not renamed or replaced under a plan that has its name. Let it end, or reject it, and ask again", first->card.id, first->card.target,
                 sb_name(&sb_states, first->card.state));
-    const struct held_card *same = c->err.code == SB_OK && !c->key && c->field ? planned(o, c) : NULL;
+    const struct held_card *same = c->err.code == SB_OK && !c->key && c->q.change != SB_CHANGE_SERIES && c->field ? planned(o, c) : NULL;
     struct sb_str text;
     sb_str_init(&text);
     if (same)
@@ -384,7 +402,7 @@ static void plan(void *p)
 {
     struct change *c = p;
     c->q.uses = &c->uses;
-    if (c->err.code == SB_OK && c->q.change == SB_CHANGE_NAME) /* all that has the name is told, not only who was heard */
+    if (c->err.code == SB_OK && whole(c)) /* all that has the name is told, not only who was heard */
         sb_depends_read(c->o->opt.server, c->ns, NULL, c->q.now, &c->uses, &c->err);
     if (c->err.code == SB_OK && sb_schema_change(c->o->opt.server, &c->q, &c->plan, &c->err) == 0 && c->second)
         plan_second(c);
@@ -428,7 +446,11 @@ int sb_o_consult_change(struct sb_orchestrator *o, struct held_case *held, const
         free_change(c);
         return -1;
     }
-    bool moves = c->q.change == SB_CHANGE_NAME || c->q.change == SB_CHANGE_ARCHIVE || c->q.change == SB_CHANGE_EXTRACT || c->q.change == SB_CHANGE_EMBED;
+    if (c->q.change == SB_CHANGE_CAPPED && check_not_kept(o, ns, err)) {
+        free_change(c);
+        return -1;
+    }
+    bool moves = whole(c) || c->q.change == SB_CHANGE_ARCHIVE || c->q.change == SB_CHANGE_EXTRACT || c->q.change == SB_CHANGE_EMBED;
     if (moves && ((!o->facts.simulated && !o->facts.mongod) || !o->facts.hello.set_name[0])) {
         free_change(c);
         return sb_fail(err, SB_ENO, "Documents go between collections, collections get other names, and the oplog tells who writes them, only on a replica set of MongoDB's own servers: nothing is proposed.");
@@ -437,12 +459,12 @@ int sb_o_consult_change(struct sb_orchestrator *o, struct held_case *held, const
         free_change(c);
         return sb_fail(err, SB_ENO, "This server is not MongoDB's own, and is not known to take a collMod that changes when documents expire: nothing is proposed.");
     }
-    if (sb_str_set(&c->case_id, held->case_.id) || (!c->ns && sb_str_set(&c->ns, ns)) || (!c->field && c->q.change != SB_CHANGE_NAME && sb_str_set(&c->field, held->case_.reading.slots.field)) || sb_str_set(&c->deployment, o->deployment) ||
+    if (sb_str_set(&c->case_id, held->case_.id) || (!c->ns && sb_str_set(&c->ns, ns)) || (!c->field && !whole(c) && sb_str_set(&c->field, held->case_.reading.slots.field)) || sb_str_set(&c->deployment, o->deployment) ||
         sb_str_set(&c->deployment_id, o->facts.id) || sb_str_set(&c->requested_by, held->case_.requested_by)) {
         free_change(c);
         return sb_fail_nomem(err);
     }
-    c->q = (struct sb_change_question){.change = c->q.change, .ns = c->ns, .field = c->field, .expire_s = c->q.expire_s, .into = c->into, .written = c->q.written, .from = c->from, .foreign = c->foreign, .key = c->key, .heard = c->key ? &c->heard : NULL, .new_field = c->new_field, .value = c->q.change == SB_CHANGE_ADD ? c->value : NULL, .expression = c->expression, .type = c->type,
+    c->q = (struct sb_change_question){.change = c->q.change, .ns = c->ns, .field = c->field, .expire_s = c->q.expire_s, .into = c->into, .written = c->q.written, .capped_at = c->q.capped_at, .from = c->from, .foreign = c->foreign, .key = c->key, .heard = c->key ? &c->heard : NULL, .new_field = c->new_field, .value = c->q.change == SB_CHANGE_ADD ? c->value : NULL, .expression = c->expression, .type = c->type,
                                        .from_type = c->from_type, .otherwise = c->q.change == SB_CHANGE_RETYPE ? c->value : NULL, .first_card = o->last_card + 1, .case_id = c->case_id,
                                        .deployment = c->deployment, .deployment_id = c->deployment_id, .requested_by = c->requested_by, .environment = o->opt.environment,
                                        .simulated = o->facts.simulated, .members = sb_o_node_count(o), .now = sb_o_deployment_now(o)};

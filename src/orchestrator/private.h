@@ -1104,6 +1104,8 @@ void sb_o_check_result(struct check_result *r, enum truth truth, const char *fmt
 /* The time by a server's own clock; -1 with err. */
 int64_t sb_o_clock_of(struct sb_conn *conn, struct sb_err *err);
 void sb_o_check_named(const struct checking *c, const struct sb_check *k, struct check_result *r);
+void sb_o_check_capped(const struct checking *c, const struct sb_check *k, struct check_result *r);
+void sb_o_check_held(const struct checking *c, const struct sb_check *k, struct check_result *r);
 void sb_o_check_name_free(const struct checking *c, const struct sb_check *k, struct check_result *r);
 void sb_o_check_no_writes(const struct checking *c, const struct sb_check *k, struct check_result *r);
 void sb_o_check_validator(const struct checking *c, const struct sb_check *k, struct check_result *r);

@@ -170,7 +170,7 @@ static const struct {
     const char *command;
     unsigned by;
 } needs[] = {
-    {"aggregate", READ}, {"collMod", ADMIN}, {"collStats", WATCH | READ | ADMIN}, {"connPoolStats", WATCH}, {"convertToCapped", WRITE | ADMIN}, {"count", READ},
+    {"aggregate", READ}, {"analyzeShardKey", ADMIN | WATCH}, {"collMod", ADMIN}, {"collStats", WATCH | READ | ADMIN}, {"connPoolStats", WATCH}, {"convertToCapped", WRITE | ADMIN}, {"count", READ},
     {"create", INDEX}, {"createIndexes", INDEX}, {"currentOp", WATCH}, {"dataSize", READ}, {"dbHash", READ}, {"dbStats", WATCH | READ | ADMIN}, {"delete", WRITE},
     {"abortTransaction", 0}, {"commitTransaction", 0}, {"distinct", READ}, {"drop", INDEX}, {"dropDatabase", ADMIN}, {"dropIndexes", INDEX}, {"explain", READ}, {"features", 0},
     {"find", READ}, {"findAndModify", WRITE}, {"getCmdLineOpts", WATCH}, {"getDefaultRWConcern", WATCH}, {"getDiagnosticData", WATCH}, {"getLog", WATCH}, {"getMore", 0},

@@ -627,6 +627,8 @@ int sim_cmd_list_commands(struct sim_call *c)
     sim_w_doc(w, "commands");
     for (size_t i = 0; i < sim_commands_n; i++) {
         const struct sim_command *x = &sim_commands[i];
+        if (!sim_command_known(c->s, x))
+            continue;
         sim_w_doc(w, x->name);
         sim_w_text(w, "help", x->help);
         if (x->alias) {

@@ -16,6 +16,7 @@ const struct sim_command sim_commands[] = {
      "Aborts a transaction"},
     {"aggregate", NULL, READ | SIM_WRITE_CONCERN, sim_cmd_aggregate, "aggregate",
      " pipeline cursor explain allowDiskUse hint bypassDocumentValidation collation let ", "Runs the aggregation command."},
+    {"analyzeShardKey", NULL, SIM_ADMIN | SIM_OPT_IN | SIM_READ_CONCERN, sim_cmd_analyze_shard_key, NULL, NULL, "Returns metrics for evaluating a shard key for a collection."},
     {"buildInfo", "buildinfo", SIM_BEFORE_AUTH, sim_cmd_build_info, NULL, NULL, "get version #, etc."},
     {"collMod", NULL, CHANGE, sim_cmd_coll_mod, "collMod", " index validator validationLevel validationAction viewOn pipeline timeseries expireAfterSeconds recordPreImages ", "Sets collection options."},
     {"collStats", "collstats", SIM_OPT_IN | SIM_NO_VIEW, sim_cmd_coll_stats, "collStats", " scale ", "collection and index sizes"},
@@ -138,6 +139,11 @@ const char *sim_command_refuses(const struct sim_command *c)
         if (refused[i].command[0] == c->name[0] && strcmp(refused[i].command, c->name) == 0) /* every command comes this way */
             return refused[i].options;
     return "";
+}
+
+bool sim_command_known(const struct sim *s, const struct sim_command *c)
+{
+    return sim_since(s, 7) || c->run != sim_cmd_analyze_shard_key;
 }
 
 const struct sim_command *sim_command_find(const char *name)

@@ -15,7 +15,7 @@
     X(get_log) X(get_more) X(get_parameter) X(hello) X(host_info) X(insert) X(is_master) X(kill_cursors) X(kill_op) X(kill_sessions) X(list_collections)       \
     X(list_commands) X(list_databases) X(list_indexes) X(lock_info) X(log_rotate) X(ping) X(plan_cache_clear) X(profile) X(refresh_sessions)       \
     X(rename_collection) X(sasl_start) X(sasl_continue) X(logout) X(repl_freeze) X(repl_get_config) X(repl_get_rbid) X(repl_get_status) X(repl_reconfig) X(repl_step_down) X(server_status)                      \
-    X(set_parameter) X(start_session) X(top) X(update) X(validate) X(whatsmyuri) X(compact) X(configure_fail_point) X(set_fcv) X(convert_to_capped)
+    X(set_parameter) X(start_session) X(top) X(update) X(validate) X(whatsmyuri) X(compact) X(configure_fail_point) X(set_fcv) X(convert_to_capped) X(analyze_shard_key)
 
 #define SIM_DECLARE_COMMAND(name) int sim_cmd_##name(struct sim_call *c);
 SIM_EACH_COMMAND(SIM_DECLARE_COMMAND)

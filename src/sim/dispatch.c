@@ -454,7 +454,8 @@ static int find_command(struct sim_call *c)
     if (!c->db[0] || strpbrk(c->db, ". $/\\\"") || strlen(c->db) > 63)
         return sim_fail(&c->fail, SIM_INVALID_NAMESPACE, "Invalid database name: '%.100s'", c->db);
     c->cmd = sim_command_find(e.key);
-    if (!c->cmd) {
+    if (!c->cmd || !sim_command_known(c->s, c->cmd)) {
+        c->cmd = NULL;
         c->m->n.unknown_commands++;
         return sim_fail(&c->fail, SIM_COMMAND_NOT_FOUND, "no such command: '%.100s'", e.key);
     }

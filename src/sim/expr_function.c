@@ -346,6 +346,18 @@ static int fn_object_to_array(const uint8_t *args, size_t n, struct sim_w *w, co
     return 0;
 }
 
+static int fn_bson_size(const uint8_t *args, size_t n, struct sim_w *w, const char *key, struct sim_fail *f)
+{
+    struct sim_val v = sim_arg_at(args, 0);
+    (void)n;
+    if (null_result(v, w, key))
+        return 0;
+    if (v.type != BSON_TYPE_DOCUMENT)
+        return sim_fail(f, 31393, "$bsonSize requires a document input, found: %s", sim_type_name(v.type));
+    sim_w_i32(w, key, sim_i32(v.p));
+    return 0;
+}
+
 /* ---- texts ---- */
 
 /* Of ASCII letters only, as the server does it. */
@@ -582,6 +594,7 @@ static int fn_to_string(const uint8_t *args, size_t n, struct sim_w *w, const ch
 static const struct sim_function functions[] = {
     {"$abs", 1, 1, fn_abs},
     {"$avg", 0, -1, fn_avg},
+    {"$bsonSize", 1, 1, fn_bson_size},
     {"$ceil", 1, 1, fn_ceil},
     {"$concatArrays", 0, -1, fn_concat_arrays},
     {"$dateToString", 1, 1, fn_date_to_string},

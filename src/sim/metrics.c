@@ -14,6 +14,8 @@ static void put_commands(struct sim_w *w, const struct sim_member *m)
     sim_w_doc(w, "commands");
     sim_w_i64(w, "<UNKNOWN>", m->n.unknown_commands);
     for (size_t i = 0; i < sim_commands_n; i++) {
+        if (!sim_command_known(m->sim, &sim_commands[i]))
+            continue;
         sim_w_doc(w, sim_commands[i].name);
         if (strcmp(sim_commands[i].name, "update") == 0 || strcmp(sim_commands[i].name, "findAndModify") == 0)
             sim_w_i64(w, "arrayFilters", 0);

@@ -149,7 +149,7 @@ def refusals(lab):
             ("rename a to b in shop.strict", "additionalProperties"),
             ("rename a to b in shop.nowhere", "no collection"),
             ("make shop.tags capped", "expire documents in shop.tags 30 days"),
-            ("convert shop.tags to a time series", "only creates one empty"),
+            ("convert shop.tags to a time series", "By which date?"),
             ("embed shop.tags into shop.mixed", "by FIELD as NAME"),
             ("convert the map field a to an array in shop.tags", "$objectToArray"),
             ("replace the field a by the field c in shop.tags", "Is the new field to say what the old one says?"),

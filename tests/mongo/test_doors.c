@@ -25,7 +25,7 @@ static void reads_pass_and_nothing_else(void **state)
 {
     (void)state;
     static const char *const good[] = {
-        "{\"serverStatus\": 1}", "{\"find\": \"c\", \"filter\": {\"createIndexes\": 1}}", "{\"profile\": -1}",
+        "{\"serverStatus\": 1}", "{\"analyzeShardKey\": \"shop.a\", \"key\": {\"b\": 1}}", "{\"find\": \"c\", \"filter\": {\"createIndexes\": 1}}", "{\"profile\": -1}",
         "{\"aggregate\": \"c\", \"pipeline\": [{\"$match\": {\"$out\": 1}}], \"cursor\": {}}",
         "{\"aggregate\": 1, \"pipeline\": [{\"$currentOp\": {}}], \"cursor\": {}}",
         "{\"explain\": {\"delete\": \"c\", \"deletes\": []}, \"verbosity\": \"queryPlanner\"}",
@@ -62,6 +62,10 @@ static void writes_are_a_short_list(void **state)
 {
     (void)state;
     static const char *const good[] = {
+        "{\"create\": \"signalbox_made_1\", \"capped\": true, \"size\": 4096, \"validator\": {\"a\": 1}, \"writeConcern\": {\"w\": \"majority\"}, \"$db\": \"shop\"}", "{\"drop\": \"signalbox_made_1\", \"$db\": \"shop\"}",
+        "{\"aggregate\": \"c\", \"pipeline\": [{\"$match\": {\"_id\": {\"$gt\": 1}}}, {\"$merge\": {\"into\": \"signalbox_made_1\", \"on\": \"_id\", \"whenMatched\": \"keepExisting\", \"whenNotMatched\": \"insert\"}}], \"$db\": \"shop\"}",
+        "{\"aggregate\": \"signalbox_made_1\", \"pipeline\": [{\"$match\": {\"_id\": {\"$gt\": 1}}}, {\"$merge\": {\"into\": \"c\", \"on\": \"_id\", \"whenMatched\": \"keepExisting\", \"whenNotMatched\": \"insert\"}}], \"$db\": \"shop\"}",
+        "{\"renameCollection\": \"shop.signalbox_made_1\", \"to\": \"shop.b\", \"$db\": \"admin\"}",
         "{\"renameCollection\": \"shop.a\", \"to\": \"shop.b.c\", \"writeConcern\": {\"w\": \"majority\"}, \"maxTimeMS\": 5000, \"comment\": \"x\", \"$db\": \"admin\"}",
         "{\"aggregate\": \"c\", \"pipeline\": [{\"$sample\": {\"size\": 9}}, {\"$unset\": [\"a\"]}, {\"$out\": \"signalbox_whatif_C-1\"}], \"cursor\": {}, \"$db\": \"shop\"}",
         "{\"aggregate\": \"c\", \"pipeline\": [{\"$match\": {\"_id\": {\"$gt\": 1}}}, {\"$project\": {\"v\": \"$a\"}}, {\"$merge\": {\"into\": \"signalbox_before_1\", \"on\": \"_id\", \"whenMatched\": \"keepExisting\", \"whenNotMatched\": \"insert\"}}], \"$db\": \"shop\"}",
@@ -137,6 +141,14 @@ static void writes_are_a_short_list(void **state)
         "{\"renameCollection\": \"shop.system.views\", \"to\": \"shop.b\", \"$db\": \"admin\"}", "{\"renameCollection\": \"shop.a\", \"to\": \"shop.signalbox_before_1\", \"$db\": \"admin\"}",
         "{\"renameCollection\": \"shop.signalbox_whatif_1\", \"to\": \"shop.b\", \"$db\": \"admin\"}", "{\"renameCollection\": \"shop.\", \"to\": \"shop.b\", \"$db\": \"admin\"}",
         "{\"renameCollection\": 1, \"to\": \"shop.b\", \"$db\": \"admin\"}", "{\"renameCollection\": \"shop.a\", \"to\": \"shop.b\", \"$db\": \"local\"}",
+        "{\"create\": \"c\", \"capped\": true, \"size\": 4096, \"$db\": \"shop\"}", "{\"create\": \"signalbox_made_1\", \"$db\": \"shop\"}", "{\"create\": \"signalbox_made_1\", \"capped\": true, \"$db\": \"shop\"}",
+        "{\"create\": \"signalbox_made_1\", \"capped\": true, \"size\": 0, \"$db\": \"shop\"}", "{\"create\": \"signalbox_made_1\", \"capped\": true, \"size\": 4096, \"viewOn\": \"c\", \"$db\": \"shop\"}",
+        "{\"create\": 1, \"capped\": true, \"size\": 4096, \"$db\": \"shop\"}", "{\"create\": \"signalbox_made_1\", \"capped\": true, \"size\": 4096, \"$db\": \"admin\"}",
+        "{\"aggregate\": \"c\", \"pipeline\": [{\"$match\": {\"_id\": {\"$gt\": 1}}}, {\"$merge\": {\"into\": \"d\", \"whenMatched\": \"keepExisting\", \"whenNotMatched\": \"insert\"}}], \"$db\": \"shop\"}",
+        "{\"aggregate\": \"c\", \"pipeline\": [{\"$match\": {\"a\": 1}}, {\"$merge\": {\"into\": \"signalbox_made_1\", \"whenMatched\": \"keepExisting\", \"whenNotMatched\": \"insert\"}}], \"$db\": \"shop\"}",
+        "{\"aggregate\": \"c\", \"pipeline\": [{\"$match\": {\"_id\": {\"$gt\": 1}}}, {\"$merge\": {\"into\": \"signalbox_made_1\", \"whenMatched\": \"replace\", \"whenNotMatched\": \"insert\"}}], \"$db\": \"shop\"}",
+        "{\"aggregate\": \"signalbox_made_2\", \"pipeline\": [{\"$match\": {\"_id\": {\"$gt\": 1}}}, {\"$merge\": {\"into\": \"signalbox_made_1\", \"whenMatched\": \"keepExisting\", \"whenNotMatched\": \"insert\"}}], \"$db\": \"shop\"}",
+        "{\"aggregate\": \"signalbox_made_2\", \"pipeline\": [{\"$match\": {\"_id\": {\"$gt\": 1}}}, {\"$merge\": {\"into\": \"system.views\", \"whenMatched\": \"keepExisting\", \"whenNotMatched\": \"insert\"}}], \"$db\": \"shop\"}",
         "not json", "{\"$db\": \"shop\"}", "{}",
     };
     for (size_t i = 0; i < SB_COUNT(good); i++) {

@@ -92,8 +92,8 @@ static const struct {
     {"[{'$match':{'_id':1}},{'$project':{'_id':0,'a':{'$mod':['$v',3]},'b':{'$abs':-2},'c':{'$ceil':1.2},'d':{'$floor':-1.2},'e':{'$round':[2.5]},'f':{'$round':[1234.5678,2]},'g':{'$round':[1250,-2]},'h':{'$trunc':-1.9},'i':{'$sqrt':16},'j':{'$pow':[2,3]}}}]",
      "[{'a':1,'b':2,'c':2,'d':-2,'e':2,'f':1234.57,'g':1200,'h':-1,'i':4,'j':8}]"},
     {"[{'$match':{'_id':1}},{'$project':{'_id':0,'a':{'$max':[1,'$v',3]},'b':{'$min':'$tags'},'c':{'$sum':[1,'x',2.5]},'d':{'$avg':[1,2]},'e':{'$in':['x','$tags']},'f':{'$isArray':['$tags']},'g':{'$isNumber':'$k'},"
-     "'h':{'$concatArrays':['$tags',[1]]},'i':{'$mergeObjects':['$s',{'w':9,'z':1}]},'j':{'$objectToArray':{'q':1}}}}]",
-     "[{'a':10,'b':'x','c':3.5,'d':1.5,'e':true,'f':true,'g':false,'h':['x','y',1],'i':{'u':1,'w':9,'z':1},'j':[{'k':'q','v':1}]}]"},
+     "'h':{'$concatArrays':['$tags',[1]]},'i':{'$mergeObjects':['$s',{'w':9,'z':1}]},'j':{'$objectToArray':{'q':1}},'k':{'$bsonSize':{'a':1}},'l':{'$bsonSize':'$none'}}}]",
+     "[{'a':10,'b':'x','c':3.5,'d':1.5,'e':true,'f':true,'g':false,'h':['x','y',1],'i':{'u':1,'w':9,'z':1},'j':[{'k':'q','v':1}],'k':12,'l':null}]"},
     {"[{'$match':{'_id':1}},{'$project':{'_id':0,'a':{'$toUpper':'aB'},'b':{'$toLower':'aB'},'c':{'$strLenCP':'\u00fcx'},'d':{'$split':['a-b-','-']},'e':{'$toString':'$v'},'f':{'$toString':true},'g':{'$type':'$none'},'h':{'$toUpper':'$none'}}}]",
      "[{'a':'AB','b':'ab','c':2,'d':['a','b',''],'e':'10','f':'true','g':'missing','h':''}]"},
     {"[{'$match':{'_id':1}},{'$set':{'d':{'$literal':{'$date':'2024-02-29T23:05:07.089Z'}}}},{'$project':{'_id':0,'y':{'$year':'$d'},'mo':{'$month':'$d'},'da':{'$dayOfMonth':'$d'},'h':{'$hour':'$d'},'mi':{'$minute':'$d'},"

@@ -49,6 +49,39 @@ static void test_wire_and_build(void **state)
     }
 }
 
+/* From 7.0 on a shard key is analysed, by an index that begins with it; before that there is no such command. */
+static void test_a_shard_key_is_analysed(void **state)
+{
+    static const char *const versions[] = {"5.0", "6.0", "7.0", "8.0"}, ask[] = "{'analyzeShardKey': 't.k', 'key': {'a': 1}}";
+    (void)state;
+    for (int v = 0; v < 4; v++) {
+        struct scene x;
+        begin(&x, versions[v], "calm");
+        rig_ok(&x.r, "t", "{'insert': 'k', 'documents': [{'_id': 1, 'a': 5, 'b': 1}, {'_id': 2, 'a': 7, 'b': 2}, {'_id': 3, 'a': 5, 'b': 3}, {'_id': 4, 'b': 4}]}");
+        rig_ok(&x.r, "t", "{'createIndexes': 'k', 'indexes': [{'key': {'a': 1, 'b': 1}, 'name': 'ab'}, {'key': {'b': 1}, 'name': 'b', 'unique': true}, {'key': {'b': 'hashed'}, 'name': 'h'}]}");
+        if (v < 2) {
+            rig_fails(&x.r, "admin", ask, 59, "no such command: 'analyzeShardKey'");
+            rig_gives(&x.r, "admin", "{'listCommands': 1}", "commands.analyzeShardKey", "missing");
+            scene_release(&x);
+            continue;
+        }
+        rig_gives(&x.r, "admin", ask, "keyCharacteristics.numDistinctValues", "3");
+        rig_gives(&x.r, "admin", ask, "keyCharacteristics.numDocsTotal", "4");
+        rig_gives(&x.r, "admin", ask, "keyCharacteristics.isUnique", "false");
+        rig_gives(&x.r, "admin", ask, "keyCharacteristics.mostCommonValues.0", "{'value':{'a':5},'frequency':2}");
+        rig_gives(&x.r, "admin", ask, "readDistribution.sampleSize.total", "0");
+        rig_gives(&x.r, "admin", "{'analyzeShardKey': 't.k', 'key': {'b': 1}}", "keyCharacteristics.isUnique", "true");
+        rig_gives(&x.r, "admin", "{'analyzeShardKey': 't.k', 'key': {'b': 1}}", "keyCharacteristics.monotonicity", "{'recordIdCorrelationCoefficient':1,'type':'monotonic'}");
+        rig_gives(&x.r, "admin", "{'analyzeShardKey': 't.k', 'key': {'b': 'hashed'}}", "keyCharacteristics.monotonicity", "{'type':'not monotonic'}");
+        rig_gives(&x.r, "admin", "{'analyzeShardKey': 't.k', 'key': {'b': 1}, 'sampleSize': 2}", "keyCharacteristics.numDocsSampled", "2");
+        rig_gives(&x.r, "admin", "{'analyzeShardKey': 't.k', 'key': {'c': 1}}", "keyCharacteristics", "missing");
+        rig_fails(&x.r, "admin", "{'analyzeShardKey': 't.none', 'key': {'a': 1}}", 26, "non-existing");
+        rig_fails(&x.r, "t", ask, 13, "admin database");
+        rig_fails(&x.r, "admin", "{'analyzeShardKey': 't.k', 'key': {}}", 2, "");
+        scene_release(&x);
+    }
+}
+
 /* Types as in the recording of a 5.0.7; and which names there are in which version. */
 static void test_parameters(void **state)
 {
@@ -243,7 +276,7 @@ static void test_waiting_is_not_working(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names_that_are_no_version), cmocka_unit_test(test_wire_and_build), cmocka_unit_test(test_parameters),      cmocka_unit_test(test_sections),
+        cmocka_unit_test(test_names_that_are_no_version), cmocka_unit_test(test_wire_and_build), cmocka_unit_test(test_parameters), cmocka_unit_test(test_a_shard_key_is_analysed), cmocka_unit_test(test_sections),
         cmocka_unit_test(test_log_lines_and_plans),       cmocka_unit_test(test_stages_and_commands), cmocka_unit_test(test_a_feature_compatibility_version_is_set), cmocka_unit_test(test_waiting_is_not_working),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,10 +36,11 @@ def require(ok, what):
 
 
 class Sim:
-    def __init__(self, scenario, speed, seed=1, incarnation=None, port=None):
+    def __init__(self, scenario, speed, seed=1, incarnation=None, port=None, version=None):
         argv = [PROGRAM, "sim", "--scenario", scenario, "--speed", str(speed), "--seed", str(seed)]
         argv += ["--incarnation", incarnation] if incarnation else []
         argv += ["--port", str(port)] if port else []
+        argv += ["--server-version", version] if version else []
         self.process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         line = self.process.stdout.readline()
         require(line, "the simulator did not start")
@@ -120,7 +121,7 @@ def trace(entries):
 class Lab:
     """A state folder of its own, a simulator behind the proxy, and commands that talk to the owner."""
 
-    def __init__(self, scenario, speed=20, environment="staging", proxy=True):
+    def __init__(self, scenario, speed=20, environment="staging", proxy=True, version=None):
         self.dir = tempfile.mkdtemp(prefix="lab")
         self.env = dict(os.environ, XDG_STATE_HOME=self.dir + "/state", XDG_CONFIG_HOME=self.dir + "/config")
         self.state = self.dir + "/state/signalbox"
@@ -128,7 +129,7 @@ class Lab:
         self.wire_problems, self.unmatched = [], []
         os.makedirs(self.dir + "/config/signalbox")
         os.makedirs(self.dir + "/state")
-        self.sim = Sim(scenario, speed)
+        self.sim = Sim(scenario, speed, version=version)
         self.proxy = wire.Proxy(self.sim.members, self.sim.ready["set"], self.on_write, self.on_app) if proxy else None
         uri = self.proxy.uri if proxy else self.sim.uri
         self.write_uri("monitor", uri + "&appName=monitor")
@@ -321,6 +322,7 @@ class Lab:
             require(not self.proxy.problems, "; ".join(self.proxy.problems))
             for w in self.proxy.writes:
                 kept = (w.name == "drop" and '"signalbox_before_' in w.text) or (w.name == "aggregate" and '"$merge"' in w.text)  # what fields say, beside
+                kept = kept or (w.name in ("create", "drop") and '"signalbox_made_' in w.text)  # what takes a collection's place
                 renamed = w.name == "renameCollection" and "dropTarget" not in w.text
                 require(kept or renamed or w.part_of is not None or w.name in ("createIndexes", "dropIndexes", "collMod", "profile", "update"), "%s was sent" % w.text)
 

@@ -17,7 +17,7 @@ import time
 import bson
 
 READS = {
-    "hello", "ismaster", "isMaster", "ping", "buildInfo", "buildinfo", "serverStatus", "replSetGetStatus", "find", "listIndexes", "listShards", "balancerStatus",
+    "analyzeShardKey", "hello", "ismaster", "isMaster", "ping", "buildInfo", "buildinfo", "serverStatus", "replSetGetStatus", "find", "listIndexes", "listShards", "balancerStatus",
     "listCollections", "listDatabases", "collStats", "dbStats", "getLog", "currentOp", "explain", "getMore", "killCursors",
     "endSessions", "hostInfo", "getParameter", "getCmdLineOpts", "connectionStatus", "top", "replSetGetConfig", "count", "distinct",
     "getDefaultRWConcern", "saslStart", "saslContinue",

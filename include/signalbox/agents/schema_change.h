@@ -22,8 +22,11 @@
  *
  *   name      a collection gets another name in its database, by one command, once nobody has written to it for SB_RENAME_QUIET_S (measured), or
  *             at once where that was asked for -> nobody writes by the old name any more (measured)
+ *   capped    a collection becomes capped: a new one beside, with its indexes, filled in the order of insertion -> caught up with and given
+ *             its name once nobody writes (measured); the old one stays aside
  *
- * A shard key (SB_CHANGE_SHARD_KEY) is judged (shard_key.h): one card of advice, and no plan. A validator (SB_CHANGE_VALIDATE) is planned by schema_validate.h, with the same cards.
+ * A shard key (SB_CHANGE_SHARD_KEY) is judged (shard_key.h): one card of advice, and no plan. So is a time series (SB_CHANGE_SERIES: `field` is its
+ * time, new_field its meta field or NULL): what stands in the way is measured. A validator (SB_CHANGE_VALIDATE) is planned by schema_validate.h, with the same cards.
  *
  * What is lost by a change is kept beside the collection, in one whose name begins with SB_BEFORE_PREFIX, by the server itself:
  * no value of a document passes through this program (but those that are moved, in one transaction). Taken back, a document gets its old value where it still says what the
@@ -39,7 +42,7 @@
 
 enum sb_change_kind {
     SB_CHANGE_RENAME, SB_CHANGE_ADD, SB_CHANGE_REMOVE, SB_CHANGE_RETYPE, SB_CHANGE_EXPIRE, SB_CHANGE_VALIDATE, SB_CHANGE_ARCHIVE,
-    SB_CHANGE_EXTRACT, SB_CHANGE_SHARD_KEY, SB_CHANGE_EMBED, SB_CHANGE_NAME
+    SB_CHANGE_EXTRACT, SB_CHANGE_SHARD_KEY, SB_CHANGE_EMBED, SB_CHANGE_NAME, SB_CHANGE_CAPPED, SB_CHANGE_SERIES
 };
 
 struct sb_shard_key_heard;
@@ -61,6 +64,7 @@ struct sb_change_question {
     const char *only;      /* of a removal: which documents beside, a filter as Extended JSON; NULL: all that have the field */
     int64_t expire_s;      /* of documents that expire, or that are archived: so long after the date in `field` */
     const char *into;      /* where documents are archived, or a field is extracted, or how a collection is to be called: one of the same database */
+    int64_t capped_at;     /* bytes */
     bool written;          /* of a collection's name: it does not wait until nobody writes */
     const char *key;       /* a shard key: JSON, quoted or not; and what was heard of who would name it */
     const struct sb_shard_key_heard *heard;

@@ -14,6 +14,8 @@
  * offenders and catches late writers. Ranges stay within one type of _id, as the server's comparisons do.
  * An aggregation that merges documents into another collection goes the same way, over what it reads, in one walk without sweeps; so
  * does a delete of what another collection holds, with sweeps.
+ * One that merges whole documents into a collection that was made here goes so too, a batch at a time in the order of _id (step_append.c):
+ * a walk and a sweep, or, where the step has a quiet_s, until a sweep finds nothing.
  * "both_written", "unwritten", "retyped": the record of writes (oplog) since a moment is read until, for as long as the step says, every
  * write that sets `field` has set `new_field` to the same value; or no write has set `field`; or
  * none has set it to a value of the type `new_field`. It sends nothing.

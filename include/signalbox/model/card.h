@@ -36,6 +36,8 @@
  *   collection_absent ns          no such collection
  *   named          ns value       the collection of this UUID is called ns
  *   name_free      ns             neither a collection nor a view is called so
+ *   capped         ns value       the collection is capped and has so many indexes: "bytes/indexes"
+ *   held           ns name        each document of the collection, from the oldest on that the collection `name` holds, is in that one
  *   no_writes      ns value       the oplog holds no write to the collection of the last so many seconds
  *   profile        ns value       the database's profiling level and slowms, as "level/slowms/sample_ppm"
  *   none_match     ns value       no document of the collection fits this query (Extended JSON)
@@ -67,7 +69,7 @@ struct sb_step_work {
     int64_t delay_ms;  /* between two of them, at least */
     int64_t max_lag_s, max_queued, max_cache_ppm, min_oplog_s; /* it waits while one of them is broken; 0: not looked at */
     int64_t writes;    /* looking at writes: so many at least */
-    int64_t quiet_s;   /* for so long none of them may break the rule */
+    int64_t quiet_s;   /* for so long none of them may break the rule; of batches that append: until nothing is left */
 };
 extern const struct sb_schema sb_step_work_schema;
 

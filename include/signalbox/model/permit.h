@@ -22,6 +22,9 @@ struct sb_permit {
 /* What begins the name of a collection that holds what fields said before they were changed: $merge fills it, and from it. */
 #define SB_BEFORE_PREFIX "signalbox_before_"
 
+/* What begins the name of a collection that is made to take another one's place: the only ones that are created. */
+#define SB_MADE_PREFIX "signalbox_made_"
+
 /* What begins the name of a collection that is tried out on: the only ones that $out may fill. These and the
  * ones above are all that is ever dropped. */
 #define SB_SCRATCH_PREFIX "signalbox_whatif_"

@@ -66,6 +66,9 @@ extern const size_t sim_commands_n;
 
 const struct sim_command *sim_command_find(const char *name);
 
+/* Does a server of the version that is played know it? */
+bool sim_command_known(const struct sim *s, const struct sim_command *c);
+
 /* Options that the server has and the simulator has not, blank separated: NotImplemented when given. */
 /* In version 1 of the versioned API. */
 bool sim_command_in_api(const struct sim *s, const struct sim_command *c);
