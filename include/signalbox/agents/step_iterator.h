@@ -15,8 +15,8 @@
  * An aggregation that merges documents into another collection goes the same way, over what it reads, in one walk without sweeps; so
  * does a delete of what another collection holds, with sweeps.
  * "both_written", "unwritten", "retyped": the record of writes (oplog) since a moment is read until, for as long as the step says, every
- * write that sets `field` has set `new_field` to the same value; or no write has set `field`; or
- * none has set it to a value of the type `new_field`. It sends nothing.
+ * write that sets `field`, changes a part of it or takes it away has made the same of `new_field`; or no write has set `field`, or a
+ * part of it; or none has set it to a value of the type `new_field`. It sends nothing.
  * "validated": the same, until no document that was written breaks the validator that the collection has, as it stands when it is
  * looked at again.
  * "set_with": the same, until every write that sets `field` sets `new_field` too, whatever it says.
