@@ -112,6 +112,9 @@ int sb_change_add_look(const struct change_maker *m, struct sb_card *c, const ch
 int sb_change_open_card(const struct change_maker *m, size_t i, struct sb_card *c, int kind, const char *phase, char *title, char *why);
 int sb_change_add_batches(const struct change_maker *m, struct sb_card *c, char *action, char *undo, int label);
 
+/* The same of step 2, behind what keeps: each document is changed together with what is kept of it, in one transaction. */
+char *sb_change_kept_update(const struct change_maker *m, size_t i, bson_t *q, bson_t *stage);
+
 /* What is kept: the step that keeps it (undone by dropping it; filter is destroyed), and the command that puts it back. */
 int sb_change_keep(const struct change_maker *m, size_t i, struct sb_card *c, bson_t *filter);
 char *sb_change_put_back(const struct change_maker *m, size_t i);

@@ -41,8 +41,9 @@ uint64_t sb_value_hash(const bson_iter_t *at); /* the number of a value */
 struct sb_statement {
     bson_t *all;
     bson_t q, u;
-    bool merges; /* an aggregation that ends in $merge: its filter fits as well what was merged before */
-    bool deletes; /* what another collection holds; u is nothing */
+    bool merges; /* an aggregation that ends in $merge */
+    bool deletes; /* what another collection holds, or does not; u is nothing */
+    bool once; /* its filter fits as well what it has been over: nothing is looked for again */
     char db[64], coll[192];
 };
 int sb_statement_open(const char *command, struct sb_statement *s, struct sb_err *err); /* release it in any case */

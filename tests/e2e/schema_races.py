@@ -2,10 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What an application does at the wrong moment of a plan, on a simulated set.
 
-A part of a field is written where the whole should be, while it is looked whether both are written.
+A part of a field is written where the whole should be, while it is looked whether both are written. Documents are deleted while a
+field of theirs is copied beside. Documents are written between being kept and being changed.
 
-  schema_races.py [parts]
+  schema_races.py [parts|orphans|preimage]
 """
+import datetime
+import json
 import os
 import sys
 
@@ -18,6 +21,16 @@ import schema_change as C  # noqa: E402
 import schema_move as M  # noqa: E402
 
 HOMES = 120
+CARTS = 120
+KEPT = 120  # documents of which something is kept
+DAY = datetime.datetime(2024, 3, 3)
+
+
+def original(ns, id):
+    """Every third note has none; every tenth visit does not parse."""
+    if ns == "shop.notes":
+        return {"_id": id, "legacy": "l%d" % id} if id % 3 else {"_id": id}
+    return {"_id": id, "at": "2024-01-%02d" % (1 + id % 28) if id % 10 else "soon"}
 
 
 def phase(lab, id):
@@ -28,6 +41,23 @@ def held_back(lab, id, says):
     """The look says so and is not over."""
     lab.until("\"%s\"" % says, lambda: says in phase(lab, id) or lab.state_of(id) != "executing")
     L.require(lab.state_of(id) == "executing", "%s is %s, though an application breaks its rule: \"%s\" was never said" % (id, lab.state_of(id), says))
+
+
+class Gate:
+    """Keeps a write back, as a conflict would: until it is opened it is refused, and sent again later."""
+
+    def __init__(self, lab, test):
+        self.lab, self.test, self.shut, self.came = lab, test, True, []
+        lab.proxy.refuse = self.refuse
+
+    def refuse(self, write):
+        if self.shut and self.test(write):
+            self.came.append(write)
+            return 112, "WriteConflict"
+        return None
+
+    def open(self):
+        self.shut = False
 
 
 class Homes:
@@ -80,7 +110,118 @@ def parts(lab, client):
     lab.check_record(fill)
 
 
-PARTS = (parts,)
+class Carts:
+    """Documents with a customer in each, of which the writer makes some and deletes others, as code that was handed over does."""
+
+    def __init__(self, client):
+        self.client, self.db = client, client.shop
+        self.says = {i: {"name": "c%d" % i} for i in range(CARTS)}
+        self.db.carts.insert_many([{"_id": i, "customer": v} for i, v in self.says.items()])
+
+    def both(self, id, value):
+        with self.client.start_session() as s, s.start_transaction():
+            if value:
+                for coll in (self.db.carts, self.db.customers):
+                    coll.update_one({"_id": id}, {"$set": {"customer": value}}, upsert=True, session=s)
+            else:
+                for coll in (self.db.carts, self.db.customers):
+                    coll.delete_one({"_id": id}, session=s)
+
+    def write(self, rnd, n):
+        id = rnd.choice(sorted(self.says)) if n % 3 else 10000 + n
+        value = {"name": "w%d" % n} if n % 3 != 1 else None
+        self.both(id, value)
+        if value:
+            self.says[id] = value
+        else:
+            self.says.pop(id)
+
+    def too_late(self, id):
+        """What is left where a document is read to be copied, then deleted in both collections, then put beside."""
+        copy = dict(self.db.carts.find_one({"_id": id}))
+        self.both(id, None)
+        self.says.pop(id)
+        self.db.customers.insert_one(copy)
+
+    def bare(self, id):
+        """The same of a document that only loses the field."""
+        copy = dict(self.db.carts.find_one({"_id": id}))
+        self.db.carts.update_one({"_id": id}, {"$unset": {"customer": ""}})
+        self.db.customers.delete_one({"_id": id})
+        self.says.pop(id)
+        self.db.customers.insert_one(copy)
+
+
+def orphans(lab, client):
+    """Documents that are deleted while they are copied leave nothing beside, on the way there and back, with a crash behind it."""
+    carts = lab.carts
+    both, fill = [c["id"] for c in lab.ask("extract customer from shop.carts into shop.customers")["cards"]][:2]
+    gate = Gate(lab, lambda w: w.name == "aggregate" and '"$merge"' in w.text)
+    writer = M.Writer(carts.write)
+    bare = []
+    try:
+        C.approved(lab, fill)
+        lab.until("a batch that is kept back", lambda: gate.came)
+        with writer.lock:
+            for id in sorted(carts.says)[:20:2]:
+                carts.too_late(id)
+            bare = sorted(carts.says)[:20:4]
+            for id in bare:
+                carts.bare(id)
+        gate.open()
+        lab.until("the copies that came too late to be looked for", lambda: any(b["step"] == 2 for b in M.sent(lab, fill)) or lab.state_of(fill) != "executing")
+        lab.kill()
+        lab.start()
+        lab.until_state(fill, "done")
+    finally:
+        writer.end()
+    M.same({d["_id"]: d for d in client.shop.customers.find()}, {i: {"_id": i, "customer": v} for i, v in carts.says.items()}, "beside")
+    M.same({d["_id"]: d.get("customer") for d in client.shop.carts.find()}, {**carts.says, **dict.fromkeys(bare)}, "the field")
+    id = sorted(carts.says)[20]
+    carts.too_late(id)
+    lab.run("cards", "rollback", fill, "--target", "shop.carts")
+    lab.until_state(fill, "rolled_back")
+    L.require(client.shop.customers.count_documents({}) == 0, "left beside: %s" % list(client.shop.customers.find().limit(3)))
+    lab.check_record(both)
+    lab.check_record(fill)
+
+
+def preimage(lab, client):
+    """What is written between being kept and being changed is what comes back."""
+    db = client.shop
+    plans = {"shop.notes": [c["id"] for c in lab.ask("remove field legacy from shop.notes")["cards"]],
+             "shop.visits": [c["id"] for c in lab.ask("convert at from string to date in shop.visits, replacing what does not parse with null")["cards"]]}
+
+    def write(rnd, n):
+        db.notes.update_one({"_id": n % 20}, {"$set": {"seen": n}})
+        db.visits.update_one({"_id": 1000 + n % 50}, {"$set": {"at": DAY}}, upsert=True)
+    gate = Gate(lab, lambda w: w.name == "update" and (w.part_of or "").endswith("/2"))
+    writer = M.Writer(write)
+    cards = {ns: ids[1] for ns, ids in plans.items()}
+    try:
+        for id in cards.values():
+            C.approved(lab, id)
+        lab.until("what changes to be kept back", lambda: len({w.part_of for w in gate.came}) == len(cards))
+        db.notes.update_many({"_id": {"$gte": KEPT - 40}}, {"$set": {"legacy": "late"}})
+        db.visits.update_many({"_id": {"$gte": KEPT - 40, "$lt": KEPT - 20}}, {"$set": {"at": "later"}})
+        db.visits.update_many({"_id": {"$gte": KEPT - 20, "$lt": KEPT}}, {"$set": {"at": "2024-05-05"}})
+        said = {ns: {d["_id"]: d for d in db[ns[5:]].find({"_id": {"$gte": 20, "$lt": KEPT}})} for ns in cards}
+        gate.open()
+        for id in cards.values():
+            lab.until_state(id, "done")
+    finally:
+        writer.end()
+    L.require(not db.notes.count_documents({"legacy": {"$exists": True}}) and not db.visits.count_documents({"at": {"$type": "string"}}), "not all were changed")
+    anew = [json.loads(e["body"]["reply"])["kept_anew"] for e in lab.entries("step.result") if e["plan"]["card"] == cards["shop.notes"] and "kept_anew" in (e["body"]["reply"] or "")]
+    L.require(sum(anew) >= 40, "the record does not tell what was kept anew: %s" % anew)
+    for ns, id in cards.items():
+        lab.run("cards", "rollback", id, "--target", ns)
+        lab.until_state(id, "rolled_back")
+        M.same({d["_id"]: d for d in db[ns[5:]].find({"_id": {"$gte": 20, "$lt": KEPT}})}, said[ns], "%s, taken back" % ns)
+        lab.check_record(id)
+
+
+PARTS = (parts, orphans, preimage)
 
 
 def main():
@@ -88,7 +229,9 @@ def main():
     client = pymongo.MongoClient(lab.sim.uri, serverSelectionTimeoutMS=20000)
     try:
         C.one_approval(lab)
-        lab.homes = Homes(client.shop)
+        lab.homes, lab.carts = Homes(client.shop), Carts(client)
+        for ns in ("shop.notes", "shop.visits"):
+            client.shop[ns[5:]].insert_many([original(ns, i) for i in range(KEPT)])
         lab.start()
         lab.until("a connection", lambda: lab.run("ask", "what is the status of the cluster?", check=False).returncode == 0)
         for part in PARTS:

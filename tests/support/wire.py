@@ -196,6 +196,8 @@ class Proxy:
             conn.app = app
             if self.on_app:
                 self.on_app(app)
+        if doc.get("autocommit") is False and doc.get("comment"):
+            conn.part_of = doc["comment"]  # also of one that only reads before it ends the transaction
         if is_read(name, doc):
             return None
         write = Write(conn, doc)

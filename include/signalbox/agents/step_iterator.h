@@ -13,7 +13,7 @@
  * their commands may be away at once; the place moves up to the first of them that was not done. The walk is followed by sweeps over the whole collection until one finds nothing: that is the re-scan for
  * offenders and catches late writers. Ranges stay within one type of _id, as the server's comparisons do.
  * An aggregation that merges documents into another collection goes the same way, over what it reads, in one walk without sweeps; so
- * does a delete of what another collection holds, with sweeps.
+ * does a delete of what another collection holds, with sweeps, and one of what another does not hold, without.
  * "both_written", "unwritten", "retyped": the record of writes (oplog) since a moment is read until, for as long as the step says, every
  * write that sets `field`, changes a part of it or takes it away has made the same of `new_field`; or no write has set `field`, or a
  * part of it; or none has set it to a value of the type `new_field`. It sends nothing.
