@@ -3,9 +3,10 @@
 """What an application does at the wrong moment of a plan, on a simulated set.
 
 A part of a field is written where the whole should be, while it is looked whether both are written. Documents are deleted while a
-field of theirs is copied beside. Documents are written between being kept and being changed.
+field of theirs is copied beside. Documents are written between being kept and being changed. One of several batches that are away
+at once is not done, and the program is killed.
 
-  schema_races.py [parts|orphans|preimage]
+  schema_races.py [parts|orphans|preimage|gap]
 """
 import datetime
 import json
@@ -22,6 +23,7 @@ import schema_move as M  # noqa: E402
 
 HOMES = 120
 CARTS = 120
+GAP_DOCS = 60
 KEPT = 120  # documents of which something is kept
 DAY = datetime.datetime(2024, 3, 3)
 
@@ -44,16 +46,16 @@ def held_back(lab, id, says):
 
 
 class Gate:
-    """Keeps a write back, as a conflict would: until it is opened it is refused, and sent again later."""
+    """Keeps a write back, as a conflict (112) or a primary that steps down (189) would: until it is opened it is refused, and sent again later."""
 
-    def __init__(self, lab, test):
-        self.lab, self.test, self.shut, self.came = lab, test, True, []
+    def __init__(self, lab, test, code=112):
+        self.test, self.code, self.shut, self.came = test, code, True, []
         lab.proxy.refuse = self.refuse
 
     def refuse(self, write):
         if self.shut and self.test(write):
             self.came.append(write)
-            return 112, "WriteConflict"
+            return self.code, "it is kept back"
         return None
 
     def open(self):
@@ -221,7 +223,48 @@ def preimage(lab, client):
         lab.check_record(id)
 
 
-PARTS = (parts, orphans, preimage)
+AT_ONCE = (1, 2, 3, 5, 8)
+HOLE = 10  # the _id of a document whose batch is not done
+
+
+def range_of(write):
+    """Of a batch of a way back."""
+    if write.name != "update" or " undo" not in str(write.doc.get("comment")):
+        return None
+    id = write.doc["updates"][0]["q"]["_id"]
+    return id.get("$gt", -1), id["$lte"]
+
+
+def gap(lab, client):
+    """With so many batches away at once, the place moves up to the first that is not done, and not over it: in one walk without a second look."""
+    db = client.shop
+    ids = {n: lab.ask("add field state with default 1 to shop.gap%d" % n)["cards"][0]["id"] for n in AT_ONCE}
+    for id in ids.values():
+        C.approved(lab, id)
+    for id in ids.values():
+        lab.until_state(id, "done")
+    gate = Gate(lab, range_of, 189)
+    for n, id in ids.items():
+        lab.run("cards", "rollback", id, "--target", "shop.gap%d" % n)
+    lab.until("each way back to be kept back", lambda: len({w.doc["update"] for w in gate.came}) == len(ids))
+    for n, id in ids.items():
+        lab.run("cards", "edit", id, "--set", "batch_docs=4", "--set", "batches_at_once=%d" % n)
+    gate.test, gate.came = lambda w: range_of(w) and range_of(w)[0] < HOLE <= range_of(w)[1], []
+
+    def left(n, first):
+        return db["gap%d" % n].count_documents({"_id": {"$gte": first}, "state": 1})
+    lab.until("each turn with a batch that is not done, and one behind it that is",
+              lambda: all(any(w.doc["update"] == "gap%d" % n for w in gate.came) and (n == 1 or left(n, HOLE + 4) < GAP_DOCS - HOLE - 4) for n in AT_ONCE))
+    lab.kill()
+    gate.open()
+    lab.start()
+    for n, id in ids.items():
+        lab.until_state(id, "rolled_back")
+        L.require(left(n, 0) == 0, "%d at once: %d documents were passed over" % (n, left(n, 0)))
+        lab.check_record(id)
+
+
+PARTS = (parts, orphans, preimage, gap)
 
 
 def main():
@@ -232,6 +275,8 @@ def main():
         lab.homes, lab.carts = Homes(client.shop), Carts(client)
         for ns in ("shop.notes", "shop.visits"):
             client.shop[ns[5:]].insert_many([original(ns, i) for i in range(KEPT)])
+        for n in AT_ONCE:
+            client.shop["gap%d" % n].insert_many([{"_id": i} for i in range(GAP_DOCS)])
         lab.start()
         lab.until("a connection", lambda: lab.run("ask", "what is the status of the cluster?", check=False).returncode == 0)
         for part in PARTS:
