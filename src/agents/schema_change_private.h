@@ -49,6 +49,7 @@ struct change_look {
     bool found, have_options, capped, sharded, on_shard_key;
     struct sb_str on_field;
     char ttl[128]; /* a time-to-live index on the field; "": none */
+    char unique_old[128];   /* a unique index on the field, which documents without it come under too; "": none */
     bool unique_new, leads; /* leads: the field is the first of an index */
 };
 
