@@ -3,8 +3,9 @@
 """Every kind of change of what documents say, side by side on a simulated set while applications write.
 
 Each plan is killed twice on its way, at moments that are chosen by keeping its commands back: behind its first batch, and behind the
-first batch of what changes or one batch later. What each collection holds at the end is compared with what this test computes by
-itself; then it is taken back, asked for again, and taken back from its middle. How much is kept for the way back is measured.
+first batch of what changes or one batch later; before its last batch the primary steps down. What each collection holds at the end
+is compared with what this test computes by itself; then it is taken back, asked for again, and taken back from its middle. How much
+is kept for the way back is measured.
 
   schema_kinds.py
 """
@@ -110,6 +111,7 @@ class Writers:
         self.db, self.docs, self.stop, self.lock = db, {k.name: {i: k.make(i) for i in range(DOCS)} for k in KINDS}, False, threading.Lock()
         for k in KINDS:
             db[k.name].insert_many(list(self.docs[k.name].values()))
+        self.rounds, self.reach = 0, BUSY
         self.thread = threading.Thread(target=self.run)
         self.thread.start()
 
@@ -119,13 +121,20 @@ class Writers:
             n += 1
             for k in KINDS:
                 with self.lock:
-                    id, change = rnd.randrange(BUSY), k.write(n)
+                    id, change = rnd.randrange(self.reach), k.write(n)
                     try:
                         self.db[k.name].update_one({"_id": id}, {"$set": change})
                         self.docs[k.name][id] = dict(self.docs[k.name][id], **change)
                     except pymongo.errors.PyMongoError:
                         pass  # a conflict with a batch: nothing was written
+            self.rounds += 1
             time.sleep(0.02)
+
+    def everywhere(self, lab):
+        """For some rounds any document is written: what a plan has changed too."""
+        stood, self.reach = self.rounds, DOCS
+        lab.until("writes of what was changed", lambda: self.rounds > stood + 30)
+        self.reach = BUSY
 
     def end(self):
         self.stop = True
@@ -173,14 +182,19 @@ def there_and_back(lab, db, writers, gate):
     gate.keep_back(lambda card, step, at, undo: at >= WHOLE - 1 and not undo and (step == 2 if card in keeps else at >= 2 * WHOLE - 1))
     lab.start()
     everyone(lab, gate, first, "every plan behind a second place")
-    gate.keep_back(lambda card, step, at, undo: False)
+    gate.keep_back(lambda card, step, at, undo: at >= 2 * WHOLE - 1 and not undo)
     lab.start()
+    lab.until("every plan before its last batch", lambda: gate.came >= set(first))
+    with writers.lock:
+        db.client.admin.command({"replSetStepDown": 20, "force": True})
+    gate.keep_back(lambda card, step, at, undo: False)
     for id in ids:
         lab.until_state(id, "done")
     for k in KINDS:
         check(db, writers, k, True, "at the end")
     for id, k in keeps.items():
         foretold(lab, db, k, id)
+    writers.everywhere(lab)
     for id in reversed(list(ids)):
         lab.run("cards", "rollback", id, "--target", ids[id].ns)
         lab.until_state(id, "rolled_back")

@@ -85,6 +85,7 @@ class Proxy:
     def __init__(self, members, set_name, on_write=None, on_app=None, refuse=None):
         self.on_write, self.on_app, self.refuse = on_write, on_app, refuse
         self.writes, self.connections, self.problems = [], [], []
+        self.parts = {}  # by session, the comment of the command that its transaction is a part of
         self.held = threading.Event()  # while it is set, replies to writes are swallowed and their connections cut
         self.members, self.listeners, self.names = members, [], {}
         for member in members:
@@ -196,8 +197,8 @@ class Proxy:
             conn.app = app
             if self.on_app:
                 self.on_app(app)
-        if doc.get("autocommit") is False and doc.get("comment"):
-            conn.part_of = doc["comment"]  # also of one that only reads before it ends the transaction
+        if doc.get("autocommit") is False:  # it may only read, and be ended on another connection
+            conn.part_of = self.parts[bytes(doc["lsid"]["id"])] = doc.get("comment") or self.parts.get(bytes(doc["lsid"]["id"]))
         if is_read(name, doc):
             return None
         write = Write(conn, doc)
