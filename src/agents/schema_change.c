@@ -347,7 +347,7 @@ static int plan_remove(const struct change_maker *p, struct sb_card *card)
                                              "drops what was kept: from then on there is no way back but a backup.",
                                              q->field));
     rc = rc || sb_change_keep(p, 1, &card[1], sb_change_exists(q->field, true, NULL, false));
-    rc = rc || sb_change_add_batches(p, &card[1], sb_change_update(p, 1, 2, "", sb_change_exists(q->field, true, NULL, false), sb_change_unsetting(q->field)), sb_change_put_back(p, 1), SB_UNDO_LOSSLESS);
+    rc = rc || sb_change_add_batches(p, &card[1], sb_change_kept_update(p, 1, sb_change_exists(q->field, true, NULL, false), sb_change_unsetting(q->field)), sb_change_put_back(p, 1), SB_UNDO_LOSSLESS);
     if (rc == 0) {
         card[1].needs_person = true;
         rc = sb_change_mention_indexes(p, &card[1]);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What fields said before a change that loses it. The server copies it into a collection beside (_id, and the value as v), and
- * from there back: an aggregation in batches each, which keeps what was kept first and touches only documents that still say what
- * the change made of them. */
+ * from there back: an aggregation in batches each, of which the way back touches only documents that still say what the change made
+ * of them. What was written between the copy and the change is kept by the change itself, batch by batch. */
 #include "schema_change_private.h"
 
 #include <signalbox/model/permit.h>
@@ -64,6 +64,31 @@ int sb_change_keep(const struct change_maker *m, size_t i, struct sb_card *c, bs
     rc = rc || !text || sb_side_note_add(c, "When the way back is no longer wanted", text) ? -1 : 0;
     free(text);
     return rc;
+}
+
+char *sb_change_kept_update(const struct change_maker *m, size_t i, bson_t *q, bson_t *stage)
+{
+    char name[96], *update = sb_change_update(m, i, 2, "", q, stage);
+    bson_t *all = update ? bson_new_from_json((const uint8_t *)update, -1, NULL) : NULL, *out, keep;
+    bson_iter_t it;
+    free(update);
+    if (!all)
+        return NULL;
+    name_of(m, i, name, sizeof name);
+    out = bson_new();
+    for (bool more = bson_iter_init(&it, all) && bson_iter_next(&it); more; more = bson_iter_next(&it)) {
+        if (strcmp(bson_iter_key(&it), "writeConcern") == 0) /* the transaction has its own */
+            continue;
+        if (strcmp(bson_iter_key(&it), "maxTimeMS") == 0) {
+            BSON_APPEND_DOCUMENT_BEGIN(out, "$keepIn", &keep);
+            BSON_APPEND_UTF8(&keep, "coll", name);
+            BSON_APPEND_UTF8(&keep, "field", m->q->field);
+            bson_append_document_end(out, &keep);
+        }
+        BSON_APPEND_VALUE(out, bson_iter_key(&it), bson_iter_value(&it));
+    }
+    bson_destroy(all);
+    return sb_change_json(out);
 }
 
 /* What the field is given: v of what was kept, where it says now what the change left behind; else what it says. */

@@ -65,13 +65,23 @@ static char *put_back(const struct change_maker *m, size_t i)
                             BCON_UTF8(fresh), BCON_UTF8(path), "]", "}", "}", "}", "]", "whenNotMatched", "discard"));
 }
 
+/* What is beside and of whose document there is none with the field: the document was deleted, or lost the field, between being read and
+ * being put beside. Deleting it again is its way back too. */
+static char *sweeping(const struct change_maker *m, const char *what)
+{
+    char comment[96];
+    snprintf(comment, sizeof comment, "signalbox C-%06" PRId64 "/2%s", m->q->first_card + 1, what);
+    return sb_change_json(BCON_NEW("delete", BCON_UTF8(m->f->into), "deletes", "[", "{", "q", "{", "}", "limit", BCON_INT32(0), "}", "]", "$noneIn", "{", "coll", BCON_UTF8(m->f->coll), "field", BCON_UTF8(m->q->field), "}",
+                                   "maxTimeMS", BCON_INT32(BATCH_MAX_MS), "comment", BCON_UTF8(comment), "$db", BCON_UTF8(m->f->db)));
+}
+
 static int backfill_card(const struct change_maker *m, struct sb_card *c)
 {
     const struct sb_change_question *q = m->q;
     int rc = sb_change_open_card(m, 1, c, SB_KIND_BACKFILL, "backfill", sb_format("Backfill: extract %s of %s into %s", q->field, q->ns, q->into),
-                                 sb_format("Every document with %s gets one of its _id in %s, which holds %s as it is; one that is there already keeps what it says. Taken back, those go from %s that say what %s says; what says "
-                                           "something else stays.",
-                                           q->field, q->into, q->field, q->into, q->ns));
+                                 sb_format("Every document with %s gets one of its _id in %s, which holds %s as it is; one that is there already keeps what it says. Behind it those go again of whose document there is none "
+                                           "with %s any more: it was deleted while it was copied. Taken back, those go from %s that say what %s says; what says something else stays.",
+                                           q->field, q->into, q->field, q->field, q->into, q->ns));
     char *undo = rc ? NULL : sb_change_move(m, 1, " undo", m->f->into, "$sameIn", m->f->coll, bson_new());
     bson_t *merge = BCON_NEW("into", BCON_UTF8(m->f->into), "on", "_id", "whenMatched", "keepExisting", "whenNotMatched", "insert");
     char *action = merging(m, 1, "", m->f->coll, merge);
@@ -82,6 +92,9 @@ static int backfill_card(const struct change_maker *m, struct sb_card *c)
         }
         return -1;
     }
+    char *again = sweeping(m, " undo");
+    if (!again || sb_change_add_batches(m, c, sweeping(m, ""), again, SB_UNDO_LOSSLESS))
+        return -1;
     if (m->f->left > 0 && m->f->documents > 0)
         c->blast_radius.est_bytes = m->f->bytes / m->f->documents * m->f->left;
     return sb_strs_push(&c->blast_radius.namespaces, &c->blast_radius.namespaces_n, q->into);

@@ -151,6 +151,10 @@ static bool take_index(void *ctx, const bson_t *doc)
     if (touches(&key, l->q->field) && bson_has_field(doc, "expireAfterSeconds"))
         snprintf(l->ttl, sizeof l->ttl, "%s", bson_iter_init_find(&it, doc, "name") && BSON_ITER_HOLDS_UTF8(&it) ? bson_iter_utf8(&it, NULL) : "?");
     bool given = l->q->change == SB_CHANGE_RENAME || l->q->change == SB_CHANGE_ADD || l->q->change == SB_CHANGE_RETYPE;
+    bool goes = l->q->change == SB_CHANGE_RENAME || l->q->change == SB_CHANGE_REMOVE || l->q->change == SB_CHANGE_EXTRACT;
+    bool everywhere = !bson_has_field(doc, "partialFilterExpression") && !(bson_iter_init_find(&it, doc, "sparse") && bson_iter_as_bool(&it));
+    if (goes && unique && everywhere && touches(&key, l->q->field))
+        snprintf(l->unique_old, sizeof l->unique_old, "%s", bson_iter_init_find(&it, doc, "name") && BSON_ITER_HOLDS_UTF8(&it) ? bson_iter_utf8(&it, NULL) : "?");
     if (given && unique && touches(&key, l->q->change == SB_CHANGE_RENAME ? l->q->new_field : l->q->field))
         l->unique_new = true;
     return true;
@@ -274,6 +278,24 @@ static int check_validator(struct change_look *l, struct sb_err *err)
 
 /* ---- the documents ---- */
 
+/* A part of a path that is given, before its last one, that is there and holds no document: it would be overwritten by one. Arrays were
+ * looked for. 0 or the refusal. */
+static int check_parents(struct change_look *l, const char *path, struct sb_err *err)
+{
+    char part[MAX_FIELD + 1];
+    for (const char *dot = strchr(path, '.'); dot; dot = strchr(dot + 1, '.')) {
+        snprintf(part, sizeof part, "%.*s", (int)(dot - path), path);
+        int found = sb_change_any(l, BCON_NEW(part, "{", "$exists", BCON_BOOL(true), "$not", "{", "$type", "object", "}", "}"), err);
+        if (found < 0)
+            return -1;
+        if (found == 1)
+            return sb_fail(err, SB_EINPUT, "%.100s lies within %.100s, which holds a value of its own in some documents: what it says would be lost", path, part);
+        if (found == 2)
+            return sb_fail(err, SB_ESTATE, "%.100s lies within %.100s, and whether that holds a value of its own somewhere could not be found out in time", path, part);
+    }
+    return 0;
+}
+
 /* A part of the path, before its last one, that holds an array somewhere. 0 or the refusal. */
 static int check_arrays(struct change_look *l, const char *path, struct sb_err *err)
 {
@@ -312,7 +334,7 @@ static int check_rename(struct change_look *l, struct sb_err *err)
         return sb_fail(err, SB_EINPUT, "%.90s exists already, with another value than %.90s: the rename would have to overwrite it. Is it a field of its own?", q->new_field, q->field);
     if (sb_change_evidence(l, q->new_field, found ? "not known whether it exists: looking took too long; a batch never overwrites it" : "no document holds it with another value", found ? "unknown" : "measured"))
         return sb_fail_nomem(err);
-    return check_arrays(l, q->new_field, err);
+    return check_arrays(l, q->new_field, err) || check_parents(l, q->new_field, err) ? -1 : 0;
 }
 
 static bool take_duplicate(void *ctx, const bson_t *doc)
@@ -355,6 +377,10 @@ static int check_documents(struct change_look *l, struct sb_err *err)
         return sb_fail(err, SB_EINPUT, "no document of %.150s holds %.100s", q->ns, q->field);
     if (q->change == SB_CHANGE_SERIES)
         return sb_change_look_series(l, err);
+    if (l->unique_old[0] && l->f->documents > 1 && !(q->repair || q->only))
+        return sb_fail(err, SB_EINPUT, "the unique index %.80s is on %.80s: without it two documents are the same to that index, and the server refuses the second. Drop it first, or make it anew as a partial one "
+                                       "for documents that have %.80s",
+                       l->unique_old, q->field, q->field);
     if (q->change == SB_CHANGE_EXPIRE)
         return sb_change_look_expire(l, err);
     if (q->change == SB_CHANGE_ARCHIVE)
@@ -363,7 +389,7 @@ static int check_documents(struct change_look *l, struct sb_err *err)
         return sb_change_look_extract(l, err);
     if (q->change == SB_CHANGE_EMBED)
         return sb_change_look_embed(l, err);
-    if (check_arrays(l, q->field, err) || (q->change == SB_CHANGE_RENAME && check_rename(l, err)) || check_unique(l, err))
+    if (check_arrays(l, q->field, err) || (q->change == SB_CHANGE_ADD && check_parents(l, q->field, err)) || (q->change == SB_CHANGE_RENAME && check_rename(l, err)) || check_unique(l, err))
         return -1;
     if (q->change == SB_CHANGE_REMOVE)
         return sb_change_look_kept(l, err);

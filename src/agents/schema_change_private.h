@@ -50,6 +50,7 @@ struct change_look {
     bool found, have_options, capped, sharded, on_shard_key;
     struct sb_str on_field, uniques; /* the second of a time series: all that are unique */
     char ttl[128]; /* a time-to-live index on the field; "": none */
+    char unique_old[128];   /* a unique index on the field, which documents without it come under too; "": none */
     bool unique_new, leads; /* leads: the field is the first of an index */
 };
 
@@ -117,6 +118,9 @@ int sb_change_look_card(const struct change_maker *m, size_t i, struct sb_card *
 int sb_change_add_look(const struct change_maker *m, struct sb_card *c, const char *how, char *action);
 int sb_change_open_card(const struct change_maker *m, size_t i, struct sb_card *c, int kind, const char *phase, char *title, char *why);
 int sb_change_add_batches(const struct change_maker *m, struct sb_card *c, char *action, char *undo, int label);
+
+/* The same of step 2, behind what keeps: each document is changed together with what is kept of it, in one transaction. */
+char *sb_change_kept_update(const struct change_maker *m, size_t i, bson_t *q, bson_t *stage);
 
 /* What is kept: the step that keeps it (undone by dropping it; filter is destroyed), and the command that puts it back. */
 int sb_change_keep(const struct change_maker *m, size_t i, struct sb_card *c, bson_t *filter);

@@ -219,7 +219,7 @@ int sb_change_convert_card(const struct change_maker *m, size_t i, struct sb_car
                                            "gets the value it had; one that was written since keeps what it says. That way back is there until somebody drops what was kept.",
                                            q->field, m->f->from_type, q->type, q->otherwise ? "become what was asked for" : "stay as they are"));
     rc = rc || sb_change_keep(m, i, convert, sb_change_left(q, m->f->from_type));
-    rc = rc || sb_change_add_batches(m, convert, sb_change_update(m, i, 2, "", sb_change_left(q, m->f->from_type), converting(q)), sb_change_put_back(m, i), SB_UNDO_LOSSLESS);
+    rc = rc || sb_change_add_batches(m, convert, sb_change_kept_update(m, i, sb_change_left(q, m->f->from_type), converting(q)), sb_change_put_back(m, i), SB_UNDO_LOSSLESS);
     convert->needs_person = true;
     return rc || sb_change_mention_indexes(m, convert) ? -1 : 0;
 }

@@ -221,7 +221,7 @@ static int default_card(const struct change_maker *m, size_t i, struct sb_card *
                                            sb_format("The validator wants %s in every document. Those without it get the value that says least, %.60s. Is another one right? Then reject this, and ask \"add field %s with default "
                                                      "VALUE to %s\" before the last phase. Taken back, it goes from those that got it here and still say so.",
                                                      q->field, shown, q->field, q->ns));
-    rc = rc || sb_change_keep(m, i, c, sb_change_left(q, NULL)) || sb_change_add_batches(m, c, sb_change_update(m, i, 2, "", sb_change_left(q, NULL), sb_change_giving(q->field, v)), sb_change_put_back(m, i), SB_UNDO_LOSSLESS);
+    rc = rc || sb_change_keep(m, i, c, sb_change_left(q, NULL)) || sb_change_add_batches(m, c, sb_change_kept_update(m, i, sb_change_left(q, NULL), sb_change_giving(q->field, v)), sb_change_put_back(m, i), SB_UNDO_LOSSLESS);
     free(shown);
     if (v)
         bson_destroy(v);
@@ -236,7 +236,7 @@ static int aside_card(const struct change_maker *m, size_t i, struct sb_card *c)
                                          "each document that has none then gets the value it had, until somebody drops what was kept.",
                                          q->field)) ||
                    sb_change_keep(m, i, c, sb_change_left(q, NULL)) ||
-                   sb_change_add_batches(m, c, sb_change_update(m, i, 2, "", sb_change_left(q, NULL), sb_change_unsetting(q->field)), sb_change_put_back(m, i), SB_UNDO_LOSSLESS)
+                   sb_change_add_batches(m, c, sb_change_kept_update(m, i, sb_change_left(q, NULL), sb_change_unsetting(q->field)), sb_change_put_back(m, i), SB_UNDO_LOSSLESS)
                ? -1
                : 0;
 }

@@ -177,7 +177,7 @@ static int set_id(char **to, const bson_value_t *at)
 /* Over what is walked once, and not swept. */
 static bool once(const struct walk *w)
 {
-    return w->q->undo || w->s.merges;
+    return w->q->undo || w->s.once;
 }
 
 /* A pass is over: 0 and the next one begins, or there is an answer (1). */

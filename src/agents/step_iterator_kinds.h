@@ -32,17 +32,19 @@ int sb_look_remember(struct sb_place *p, uint32_t t, uint32_t i); /* the place b
  * modifiers. False: it does not touch the path. `out` borrows from `o`. */
 bool sb_write_sets(const bson_t *o, const char *path, bson_iter_t *out);
 
-/* What a write (an entry's op and o) makes of a top-level field, as a number that is the same for the same: a value, a difference within
+/* What a write (an entry's op and o) makes of a dotted path, as a number that is the same for the same: a value, a difference within
  * it, or SB_WRITE_TAKES for none any more; 0: it does not touch it. */
 #define SB_WRITE_TAKES UINT64_C(1)
-uint64_t sb_write_makes(const char *op, const bson_t *o, const char *field);
+uint64_t sb_write_makes(const char *op, const bson_t *o, const char *path);
+uint64_t sb_value_hash(const bson_iter_t *at); /* the number of a value */
 
 /* The one command of a step that goes in batches. q and u borrow from `all`: the filter, and the pipeline. */
 struct sb_statement {
     bson_t *all;
     bson_t q, u;
-    bool merges; /* an aggregation that ends in $merge: its filter fits as well what was merged before */
-    bool deletes; /* what another collection holds; u is nothing */
+    bool merges; /* an aggregation that ends in $merge */
+    bool deletes; /* what another collection holds, or does not; u is nothing */
+    bool once; /* its filter fits as well what it has been over: nothing is looked for again */
     char db[64], coll[192];
 };
 int sb_statement_open(const char *command, struct sb_statement *s, struct sb_err *err); /* release it in any case */

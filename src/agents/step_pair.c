@@ -19,71 +19,6 @@
 #define GRACE_S 30
 #define MOST_PAIRS 2000
 
-/* ---- what a write makes of a field ---- */
-
-/* FNV-1a; never 0 or SB_WRITE_TAKES. */
-static uint64_t hash_of(uint64_t h, const void *p, size_t n)
-{
-    const uint8_t *b = p;
-    for (size_t i = 0; i < n; i++)
-        h = (h ^ b[i]) * UINT64_C(1099511628211);
-    return h > SB_WRITE_TAKES ? h : h + 2;
-}
-
-static uint64_t value_hash(const bson_iter_t *at, uint64_t begin)
-{
-    bson_t doc = BSON_INITIALIZER;
-    BSON_APPEND_VALUE(&doc, "v", bson_iter_value((bson_iter_t *)(uintptr_t)at));
-    uint64_t h = hash_of(begin, bson_get_data(&doc), doc.len);
-    bson_destroy(&doc);
-    return h;
-}
-
-#define VALUE UINT64_C(14695981039346656037)
-#define WITHIN UINT64_C(88172645463325252)
-
-/* A dotted name below the field, by modifiers as of an older oplog. */
-static bool below(const char *name, const char *field)
-{
-    size_t n = strlen(field);
-    return strncmp(name, field, n) == 0 && name[n] == '.';
-}
-
-uint64_t sb_write_makes(const char *op, const bson_t *o, const char *field)
-{
-    static const char *const modifiers[] = {"$set", "$unset"};
-    bson_iter_t it, at;
-    bson_t doc;
-    char sub[260];
-    if (strcmp(op, "d") == 0)
-        return SB_WRITE_TAKES;
-    if (strcmp(op, "u") == 0 && bson_has_field(o, "$v") && bson_iter_init_find(&it, o, "diff") && sb_sub_document(&it, &doc)) {
-        if (sb_write_sets(o, field, &at))
-            return value_hash(&at, VALUE);
-        bson_t gone;
-        if (bson_iter_init_find(&it, &doc, "d") && sb_sub_document(&it, &gone) && bson_has_field(&gone, field))
-            return SB_WRITE_TAKES;
-        snprintf(sub, sizeof sub, "s%s", field);
-        return bson_iter_init_find(&at, &doc, sub) ? value_hash(&at, WITHIN) : 0;
-    }
-    bool modified = false;
-    uint64_t h = WITHIN;
-    for (size_t i = 0; strcmp(op, "u") == 0 && i < SB_COUNT(modifiers); i++) {
-        if (!bson_iter_init_find(&it, o, modifiers[i]) || !sb_sub_document(&it, &doc))
-            continue;
-        modified = true;
-        for (bool more = bson_iter_init(&at, &doc) && bson_iter_next(&at); more; more = bson_iter_next(&at)) {
-            if (strcmp(bson_iter_key(&at), field) == 0)
-                return i ? SB_WRITE_TAKES : value_hash(&at, VALUE);
-            if (below(bson_iter_key(&at), field))
-                h = value_hash(&at, hash_of(h, bson_iter_key(&at), strlen(bson_iter_key(&at))));
-        }
-    }
-    if (modified)
-        return h == WITHIN ? 0 : h;
-    return bson_iter_init_find(&at, o, field) ? value_hash(&at, VALUE) : SB_WRITE_TAKES;
-}
-
 /* ---- pairs ---- */
 
 struct pair {
@@ -116,7 +51,7 @@ static void look_release(struct look *l)
 
 static struct pair *pair_of(struct look *l, const bson_iter_t *id)
 {
-    uint64_t key = value_hash(id, VALUE);
+    uint64_t key = sb_value_hash(id);
     for (size_t i = 0; i < l->n; i++)
         if (l->pair[i].key == key)
             return &l->pair[i];
@@ -231,7 +166,7 @@ static int same_now(struct sb_conn *c, const struct look *l, const struct pair *
     int rc = read_now(c, l->ns[0], p, field, &a, err) || read_now(c, l->ns[1], p, field, &b, err) ? -1 : 0;
     if (rc == 0) {
         bool there = a.doc && bson_iter_init_find(&x, a.doc, field), also = b.doc && bson_iter_init_find(&y, b.doc, field);
-        rc = there == also && (!there || value_hash(&x, VALUE) == value_hash(&y, VALUE));
+        rc = there == also && (!there || sb_value_hash(&x) == sb_value_hash(&y));
     }
     if (a.doc)
         bson_destroy(a.doc);

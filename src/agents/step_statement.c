@@ -30,6 +30,7 @@ int sb_statement_open(const char *command, struct sb_statement *s, struct sb_err
     bool ok = s->all && bson_iter_init(&it, s->all) && bson_iter_next(&it) && BSON_ITER_HOLDS_UTF8(&it) && strlen(bson_iter_utf8(&it, NULL)) < sizeof s->coll;
     s->merges = ok && strcmp(bson_iter_key(&it), AGGREGATE) == 0;
     s->deletes = ok && strcmp(bson_iter_key(&it), DELETE) == 0;
+    s->once = s->merges || (s->deletes && bson_has_field(s->all, "$noneIn"));
     ok = ok && (s->merges || s->deletes || strcmp(bson_iter_key(&it), "update") == 0);
     if (ok)
         snprintf(s->coll, sizeof s->coll, "%s", bson_iter_utf8(&it, NULL));

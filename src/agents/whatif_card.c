@@ -123,7 +123,7 @@ char *sb_what_if_on_scratch(const char *action, const char *scratch, const char 
             BSON_APPEND_UTF8(&c, key, scratch);
         else if (strcmp(key, "comment") == 0)
             BSON_APPEND_UTF8(&c, key, (snprintf(comment, sizeof comment, "signalbox %s/%d", card_id, step), comment));
-        else
+        else if (strcmp(key, "$keepIn") != 0) /* of a copy nothing is kept */
             bson_append_iter(&c, key, -1, &it);
     }
     bson_destroy(own);

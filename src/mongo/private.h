@@ -52,6 +52,11 @@ void sb_write_failed(struct sb_conn *c, const bson_error_t *e, const char *name,
 int sb_move_look(const bson_t *command, struct sb_err *err);
 void sb_write_move(struct sb_conn *c, const char *db, const bson_t *command, struct sb_write_result *out);
 
+/* The same of an update with "$keepIn" (keep_door.c); that it is one of a range by a pipeline was looked at before. */
+#define SB_KEEP_IN "$keepIn"
+int sb_keep_look(const bson_t *command, struct sb_err *err);
+void sb_write_keep(struct sb_conn *c, const char *db, const bson_t *command, struct sb_write_result *out);
+
 /* The driver's way to a stream (mongoc_stream_initiator_t; conn is the struct sb_conn): every reply is checked to be well
  * formed before the driver sees its end. */
 mongoc_stream_t *sb_checked_connect(const mongoc_uri_t *uri, const mongoc_host_list_t *host, void *conn, bson_error_t *error);

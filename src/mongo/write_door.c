@@ -97,7 +97,9 @@ static int look_at_update(const bson_t *command, struct sb_err *err)
                 return sb_fail(err, SB_EPOLICY, "an update's pipeline may hold $set and $unset, one a stage");
         }
     }
-    return n ? 0 : sb_fail(err, SB_EPOLICY, "an update without its statement");
+    if (n == 0)
+        return sb_fail(err, SB_EPOLICY, "an update without its statement");
+    return bson_has_field(command, SB_KEEP_IN) ? sb_keep_look(command, err) : 0;
 }
 
 static bool is_scratch(const bson_iter_t *it)
@@ -577,6 +579,8 @@ void sb_write(const struct sb_server *s, const char *executor_uri, const char *d
         goto out;
     if (strcmp(writes[row].name, "delete") == 0)
         sb_write_move(c, db, command, out);
+    else if (bson_has_field(command, SB_KEEP_IN))
+        sb_write_keep(c, db, command, out);
     else
         sb_write_send(c, db, command, out);
 out:

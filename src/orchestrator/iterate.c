@@ -22,6 +22,7 @@
 #define REST_TIMES_LEAST 4
 #define IDLE_PER_S_MILLI 20000
 #define OWN_PER_BATCH 4      /* reads and writes of our own around one batch, at most */
+#define WRITE_CONFLICT 112
 #define NEAR_CACHE_PPM 50000 /* so far below the limit of the cache it is near it */
 
 /* A batch that went out in the last turn. */
@@ -618,7 +619,7 @@ void sb_o_batch_answered(struct sb_orchestrator *o, struct held_card *card, int6
     if (r->outcome != SB_OUTCOME_OK && (!w->refused.any || (w->refused.passes && !passes(r)))) {
         w->refused.any = true;
         w->refused.passes = passes(r);
-        w->refused.slow = r->code == 50 || r->code == 262;
+        w->refused.slow = r->code == 50 || r->code == 262 || r->code == WRITE_CONFLICT; /* fewer documents meet fewer writers */
         snprintf(w->refused.why, sizeof w->refused.why, "%s", r->message);
     }
     if (++w->answered == w->sent)

@@ -66,9 +66,10 @@ def check(coll, app, expected, what):
 def changes(client, ns, field, how):
     """By _id, how often the oplog says that the field was set ("i", "u") or taken away ("d")."""
     counts = {}
-    for e in client.local["oplog.rs"].find({"ns": ns, "op": "u"}):
-        if field in e["o"].get("diff", {}).get(how, {}):
-            counts[e["o2"]["_id"]] = counts.get(e["o2"]["_id"], 0) + 1
+    for e in client.local["oplog.rs"].find({"$or": [{"ns": ns, "op": "u"}, {"o.applyOps.ns": ns}]}):
+        for op in e["o"].get("applyOps", [e]):  # of a batch that was a transaction
+            if op["ns"] == ns and op["op"] == "u" and field in op["o"].get("diff", {}).get(how, {}):
+                counts[op["o2"]["_id"]] = counts.get(op["o2"]["_id"], 0) + 1
     return counts
 
 

@@ -120,7 +120,10 @@ MIXED = [1, 2, 2.5, "a", "b", True, None, {"k": 1}] + list(range(10, 400))
 
 def fill(db, names):
     db.people.insert_many([{"_id": i, "customer_name": n} for i, n in names.items()])
-    db.tags.insert_many([{"_id": 1, "a": 1, "list": [{"x": 1}]}, {"_id": 2, "a": 1, "b": 2}])
+    db.tags.insert_many([{"_id": 1, "a": 1, "list": [{"x": 1}]}, {"_id": 2, "a": 1, "b": 2, "plain": "text"}])
+    db.own.insert_many([{"_id": i, "code": i} for i in range(3)])
+    db.own.create_index("code", unique=True)
+    db.renamed.insert_many([{"_id": i} for i in range(2000)])
     db.create_collection("ring", capped=True, size=100000)
     db.ring.insert_one({"a": 1})
     db.create_collection("seen", viewOn="tags", pipeline=[])
@@ -147,6 +150,14 @@ def refusals(lab):
             ("rename a to b in shop.seen", "is a view"),
             ("rename a to fresh in shop.twice", "holds a value twice"),
             ("rename a to b in shop.strict", "additionalProperties"),
+            ("rename a to list.y in shop.tags", "holds an array"),
+            ("rename a to plain.x in shop.tags", "holds a value of its own"),
+            ("add field plain.x with default 1 to shop.tags", "holds a value of its own"),
+            ("rename a to $b in shop.tags", "holds a $"),
+            ("rename a to x..y in shop.tags", "no part of a path may be empty"),
+            ("rename a to list.0 in shop.tags", "names a position"),
+            ("rename code to number in shop.own", "unique index code_1 is on code"),
+            ("remove field code from shop.own", "unique index code_1 is on code"),
             ("rename a to b in shop.nowhere", "no collection"),
             ("make shop.tags capped", "expire documents in shop.tags 30 days"),
             ("convert shop.tags to a time series", "By which date?"),
@@ -262,14 +273,19 @@ def add_and_lose(lab, client):
     for d in db.maps.find():
         L.require(d["list"] == [{"k": k, "v": v} for k, v in d["prices"].items()], "the array is not what the map says: %s" % d)
     remove(lab, db.mixed)
-    card = lab.ask('add field state with default 1 to shop.gone')["cards"][0]["id"]
-    approved(lab, card)
-    lab.until("two batches", lambda: len(batches(lab, card)) >= 2)
-    db.gone.drop()
-    lab.until_state(card, "failed")
-    note = lab.card(card)["note"]
-    L.require("dropped or renamed" in note and "batches" in note, "the card does not say why it stopped, and where: %s" % note)
-    lab.check_record(card)
+    lost = {lab.ask("add field state with default 1 to shop.%s" % name)["cards"][0]["id"]: name for name in ("gone", "renamed")}
+    for card, name in lost.items():
+        approved(lab, card)
+        lab.until("two batches", lambda: len(batches(lab, card)) >= 2)
+        if name == "gone":
+            db.gone.drop()
+        else:
+            db.renamed.rename("other")
+        lab.until_state(card, "failed")
+        note = lab.card(card)["note"]
+        L.require("dropped or renamed" in note and "batches" in note, "the card does not say why it stopped, and where: %s" % note)
+        lab.check_record(card)
+    L.require("renamed" not in db.list_collection_names(), "it was made anew under its old name")
 
 
 def others(lab, client, writers):

@@ -154,7 +154,7 @@ class Lab:
                 self.wire_problems.append("%s was sent to the fence" % write.text)
             return
         if write.part_of is not None:  # of the one command whose parts these are
-            if not any('"%s"' % write.part_of in e["body"]["command"] and e["body"]["command"].startswith('{ "delete"') for e in self.open_intents()):
+            if not any('"%s"' % write.part_of in e["body"]["command"] and e["body"]["command"].startswith(('{ "delete"', '{ "update"')) for e in self.open_intents()):
                 self.wire_problems.append("%s was sent while no intent for it was open" % write.text)
             return
         sha = hashlib.sha256(write.text.encode()).hexdigest()

@@ -86,6 +86,7 @@ class Proxy:
         self.on_write, self.on_app, self.refuse = on_write, on_app, refuse
         self.writes, self.connections, self.problems = [], [], []
         self.gone = threading.Event()  # while it is set, nobody is served: see leave
+        self.parts = {}  # by session, the comment of the command that its transaction is a part of
         self.held = threading.Event()  # while it is set, replies to writes are swallowed and their connections cut
         self.members, self.listeners, self.names = members, [], {}
         for member in members:
@@ -208,6 +209,8 @@ class Proxy:
             conn.app = app
             if self.on_app:
                 self.on_app(app)
+        if doc.get("autocommit") is False:  # it may only read, and be ended on another connection
+            conn.part_of = self.parts[bytes(doc["lsid"]["id"])] = doc.get("comment") or self.parts.get(bytes(doc["lsid"]["id"]))
         if is_read(name, doc):
             return None
         write = Write(conn, doc)

@@ -13,12 +13,12 @@
  * their commands may be away at once; the place moves up to the first of them that was not done. The walk is followed by sweeps over the whole collection until one finds nothing: that is the re-scan for
  * offenders and catches late writers. Ranges stay within one type of _id, as the server's comparisons do.
  * An aggregation that merges documents into another collection goes the same way, over what it reads, in one walk without sweeps; so
- * does a delete of what another collection holds, with sweeps.
+ * does a delete of what another collection holds, with sweeps, and one of what another does not hold, without.
  * One that merges whole documents into a collection that was made here goes so too, a batch at a time in the order of _id (step_append.c):
  * a walk and a sweep, or, where the step has a quiet_s, until a sweep finds nothing.
  * "both_written", "unwritten", "retyped": the record of writes (oplog) since a moment is read until, for as long as the step says, every
- * write that sets `field` has set `new_field` to the same value; or no write has set `field`; or
- * none has set it to a value of the type `new_field`. It sends nothing.
+ * write that sets `field`, changes a part of it or takes it away has made the same of `new_field`; or no write has set `field`, or a
+ * part of it; or none has set it to a value of the type `new_field`. It sends nothing.
  * "validated": the same, until no document that was written breaks the validator that the collection has, as it stands when it is
  * looked at again.
  * "set_with": the same, until every write that sets `field` sets `new_field` too, whatever it says.
