@@ -59,12 +59,14 @@ def follow(env, faults, sets, members):
     watchdog = threading.Timer(90, run.kill)
     watchdog.start()
     want = {m: KINDS[kind] for kind in KINDS for m in faults[kind]}
-    told = []
-    while len([e for e in told if e["event"] == "change"]) < len(want):
+    told, missing = [], {("change", m) for m in want} | {("incident", m) for m in want if want[m] == "silent"}
+    while missing:
         line = run.stdout.readline()
         if not line:
             break
         told.append(json.loads(line))
+        e = told[-1]
+        missing -= {(e["event"], m) for m in ([e["member"]] if e["event"] == "change" else e["anomaly"]["members"])}
     time.sleep(1.5)  # more looks: nothing is said again
     run.send_signal(signal.SIGTERM)
     told += [json.loads(line) for line in run.stdout.read().splitlines()]

@@ -12,6 +12,9 @@
  * are out together, until ten readings have been half way back or more, or six hundred have not: then that is what is usual. A member that joined a set is taken up when another one tells of it; then the screen begins anew. Its numbers
  * do not count while a member says that it is of another set.
  *
+ * Memory: some 40 KB a member, of which 29 KB are the driver's own (1.23: three URIs, two descriptions of the server, read preferences and
+ * concerns), and 110 KB for each series that has a full detector.
+ *
  * Each change of a member's health is told once. Threads: everything but start and stop from any one thread.
  */
 #ifndef SIGNALBOX_TELEMETRY_FLEET_H
