@@ -149,6 +149,21 @@ bool sb_catalogue_index_has_key(const struct sb_index_info *index, const char *k
     return same;
 }
 
+/* What was found uneven of that index and goes on so; NULL nothing. */
+static const char *said_of(const struct sb_catalogue *c, const char *name, const char *rest)
+{
+    size_t n = strlen(name);
+    for (size_t i = 0; i < c->uneven_n; i++)
+        if (strncmp(c->uneven[i], name, n) == 0 && strncmp(c->uneven[i] + n, rest, strlen(rest)) == 0)
+            return c->uneven[i];
+    return NULL;
+}
+
+const char *sb_catalogue_other_key(const struct sb_catalogue *c, const char *name)
+{
+    return said_of(c, name, " has another key on ");
+}
+
 enum sb_built sb_catalogue_built(const struct sb_catalogue *c, const char *name, const char *key, char *why, size_t cap)
 {
     for (size_t i = 0; i < c->builds_n; i++)
@@ -179,8 +194,13 @@ enum sb_built sb_catalogue_built(const struct sb_catalogue *c, const char *name,
         return SB_BUILT_UNPROVEN;
     }
     if (index->members < c->members) {
-        snprintf(why, cap, "%lld of %lld %s have it", (long long)index->members, (long long)c->members, c->sharded ? "shards" : "members");
-        return SB_BUILDING;
+        int n = snprintf(why, cap, "%lld of %lld %s have it", (long long)index->members, (long long)c->members, c->sharded ? "shards" : "members");
+        if (!c->sharded)
+            return SB_BUILDING;
+        const char *lack = said_of(c, name, " is on other shards"); /* each shard builds by itself, and none does */
+        if (lack && n > 0 && (size_t)n < cap)
+            snprintf(why + n, cap - (size_t)n, ": %s", lack);
+        return SB_NOT_THERE;
     }
     snprintf(why, cap, "all %lld %s have it, none is building", (long long)c->members, c->sharded ? "shards" : "members");
     return SB_BUILT;

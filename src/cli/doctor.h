@@ -47,6 +47,9 @@ void sb_doctor_config(struct doctor *d, const struct sb_config *c, const char *p
 void sb_doctor_state(struct doctor *d, const struct sb_config *c);
 void sb_doctor_policy(struct doctor *d, const struct sb_config *c);
 
+/* doctor_store.c: the shared store, and this ledger's copy in it. */
+void sb_doctor_store(struct doctor *d, const struct sb_config *c, const char *state_dir);
+
 /* doctor_backup.c: the places where backups lie, and what a drill needs. */
 void sb_doctor_backups(struct doctor *d, const struct sb_config *c);
 

@@ -154,6 +154,8 @@ void sb_doctor_state(struct doctor *d, const struct sb_config *c)
         look_at_disk(d, dir.p);
     if (sb_doctor_step(d, "the ledger") && there)
         look_at_ledger(d, c, dir.p);
+    if (there)
+        sb_doctor_store(d, c, dir.p);
     sb_str_release(&dir);
 }
 

@@ -33,10 +33,10 @@ int64_t sb_o_node_count(const struct sb_orchestrator *o)
     return n ? (int64_t)n : 1;
 }
 
-/* One mongos knows all that the others do. */
+/* One mongos knows all that the others do: the one that answered last (cluster.c). */
 static int only_mongos(const struct sb_orchestrator *o, char ***members, size_t *n, char **primary)
 {
-    const char *mongos = sb_server_seeds(o->opt.server) ? sb_server_seed(o->opt.server, 0) : "";
+    const char *mongos = sb_server_seeds(o->opt.server) ? sb_server_seed(o->opt.server, o->cluster.at) : "";
     return sb_strs_push(members, n, mongos) || (primary && sb_str_set(primary, mongos)) ? -1 : 0;
 }
 
@@ -137,7 +137,10 @@ static void check_no_collection(const struct checking *c, const struct sb_check 
 static void check_absent(const struct checking *c, const struct sb_check *k, struct check_result *r)
 {
     const struct sb_index_info *same = sb_catalogue_index_by_key(&c->catalogue, k->value);
-    if (sb_catalogue_index(&c->catalogue, k->name))
+    const struct sb_index_info *there = sb_catalogue_index(&c->catalogue, k->name);
+    if (there && c->catalogue.sharded && there->members < c->catalogue.members)
+        sb_o_check_result(r, CHECK_FALSE, "%.80s has an index named %.100s now on %" PRId64 " of its %" PRId64 " shards", k->ns, k->name, there->members, c->catalogue.members);
+    else if (there)
         sb_o_check_result(r, CHECK_FALSE, "%.80s has an index named %.100s now", k->ns, k->name);
     else if (same)
         sb_o_check_result(r, CHECK_FALSE, "%.80s has an index on this key now: %.100s", k->ns, same->name);
@@ -163,6 +166,19 @@ static void check_gone(const struct checking *c, const struct sb_check *k, struc
         sb_o_check_result(r, CHECK_FALSE, "%.100s is still %s", k->name, building ? "being built" : "there");
     else
         sb_o_check_result(r, CHECK_TRUE, "%.80s has no index named %.100s", k->ns, k->name);
+}
+
+/* What an undo takes away by its name is the index that the plan made, on every member and shard; or there is none. */
+static void check_ours(const struct checking *c, const struct sb_check *k, struct check_result *r)
+{
+    const struct sb_index_info *i = sb_catalogue_index(&c->catalogue, k->name);
+    const char *other = i ? sb_catalogue_other_key(&c->catalogue, k->name) : NULL;
+    if (other)
+        sb_o_check_result(r, CHECK_FALSE, "%.200s: to take it away by its name would take away what the plan did not make", other);
+    else if (i && !i->building && !sb_catalogue_index_has_key(i, k->value))
+        sb_o_check_result(r, CHECK_FALSE, "%.80s is another index now, on %.120s: to take it away by its name would take away what the plan did not make", k->name, i->key);
+    else
+        sb_o_check_result(r, CHECK_TRUE, i ? "%.100s is the index that the plan made" : "there is no %.100s", k->name);
 }
 
 static void check_hidden(const struct checking *c, const struct sb_check *k, struct check_result *r)
@@ -369,6 +385,8 @@ static void run_check(struct checking *c, const struct sb_check *k, struct check
         check_built(c, k, r);
     else if (sb_streq(k->check, "index_gone"))
         check_gone(c, k, r);
+    else if (sb_streq(k->check, "index_ours"))
+        check_ours(c, k, r);
     else if (sb_streq(k->check, "index_hidden"))
         check_hidden(c, k, r);
     else if (sb_streq(k->check, "index_unused"))

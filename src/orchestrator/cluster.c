@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What is true of a sharded cluster as a whole: whether a mongos answers, what its balancer does, and which chunks it moved. A move
+ * What is true of a sharded cluster as a whole: which mongos answers, what its balancer does, and which chunks it moved. A move
  * is on the record as a change: it is what a shard that has suddenly more to do is asked about first. */
 #include "private.h"
 
@@ -22,6 +22,7 @@ struct look {
     struct sb_orchestrator *o;
     struct errand way;
     int64_t since;
+    size_t at, silent; /* the mongos that is asked, by its number in the connection string; another one that does not answer */
     bool ok, known, in_round;
     char mode[32];
     int64_t rounds;
@@ -129,18 +130,30 @@ static void tell_move(struct sb_orchestrator *o, const struct move *m)
     free(text);
 }
 
+/* Of several: how many there are, and one that does not answer. */
+static char *beside(const struct sb_orchestrator *o, const struct look *l)
+{
+    size_t n = sb_server_seeds(o->opt.server);
+    if (n < 2)
+        return sb_format("%s", "");
+    return l->silent == l->at ? sb_format(" of %zu", n) : sb_format(" of %zu, of which %s does not answer", n, sb_server_seed(o->opt.server, l->silent));
+}
+
 /* The strip's line. */
 static int say(struct sb_orchestrator *o, const struct look *l)
 {
-    const char *mongos = sb_server_seeds(o->opt.server) ? sb_server_seed(o->opt.server, 0) : "mongos";
-    char *text;
+    const char *mongos = sb_server_seeds(o->opt.server) ? sb_server_seed(o->opt.server, l->at) : "mongos";
+    char *text, *more = beside(o, l);
+    if (!more)
+        return -1;
     if (!l->ok)
-        text = sb_format("mongos %s does not answer", mongos);
+        text = sb_server_seeds(o->opt.server) > 1 ? sb_format("none of %zu mongos answers", sb_server_seeds(o->opt.server)) : sb_format("mongos %s does not answer", mongos);
     else if (!l->known)
-        text = sb_format("mongos %s, %zu shards; whether the balancer runs is not told to this login", mongos, o->facts.shards_n);
+        text = sb_format("mongos %s%s, %zu shards; whether the balancer runs is not told to this login", mongos, more, o->facts.shards_n);
     else
-        text = sb_format("mongos %s, %zu shards; balancer %s%s, %" PRId64 " rounds", mongos, o->facts.shards_n, strcmp(l->mode, "full") == 0 ? "on" : l->mode,
+        text = sb_format("mongos %s%s, %zu shards; balancer %s%s, %" PRId64 " rounds", mongos, more, o->facts.shards_n, strcmp(l->mode, "full") == 0 ? "on" : l->mode,
                          l->in_round ? ", in a round" : "", l->rounds);
+    free(more);
     free(o->cluster.said);
     o->cluster.said = text;
     o->cluster.ill = !l->ok;
@@ -151,6 +164,8 @@ static void back(struct sb_orchestrator *o, void *p)
 {
     struct look *l = p;
     o->cluster.looking = false;
+    if (l->ok)
+        o->cluster.at = l->at;
     for (size_t i = 0; i < l->moves_n && !l->failed; i++)
         tell_move(o, &l->moves[i]);
     if (l->ok && !l->failed)
@@ -161,16 +176,42 @@ static void back(struct sb_orchestrator *o, void *p)
     free_look(l);
 }
 
+/* Whether that mongos answers at all, soon. */
+static bool answers(const struct look *l, size_t at)
+{
+    struct sb_err why = SB_ERR_INIT;
+    bson_t reply;
+    struct sb_conn *conn = sb_conn_to_member(l->o->opt.server, sb_server_seed(l->o->opt.server, at), SB_LANE_SAMPLER, &why);
+    bool yes = conn && sb_read_json(conn, "admin", "{\"ping\": 1}", &reply, &why) == 0;
+    if (yes)
+        bson_destroy(&reply);
+    sb_conn_close(conn);
+    return yes;
+}
+
+/* The one that answered last, as long as it does; else the next one that does. */
+static void look_at(struct look *l, size_t seeds)
+{
+    size_t first = l->at;
+    for (size_t k = 0; k < seeds && !l->ok; k++) {
+        l->at = (first + k) % seeds;
+        struct sb_conn *conn = sb_conn_to_member(l->o->opt.server, sb_server_seed(l->o->opt.server, l->at), SB_LANE_CONTROL, &l->err);
+        if (conn)
+            read_balancer(l, conn);
+        if (l->ok)
+            read_moves(l, conn);
+        sb_conn_close(conn);
+    }
+    l->silent = l->at;
+    for (size_t k = 0; k < seeds && l->ok && l->silent == l->at; k++)
+        if (k != l->at && !answers(l, k))
+            l->silent = k;
+}
+
 static void work(void *p)
 {
     struct look *l = p;
-    struct sb_conn *conn = sb_conn_to_primary(l->o->opt.server, SB_LANE_CONTROL, &l->err);
-    if (conn) {
-        read_balancer(l, conn);
-        if (l->ok)
-            read_moves(l, conn);
-    }
-    sb_conn_close(conn);
+    look_at(l, sb_server_seeds(l->o->opt.server));
     sb_o_post_done(l->o, &l->way, back, l, free_look);
 }
 
@@ -185,5 +226,6 @@ void sb_o_tick_cluster(struct sb_orchestrator *o)
         return;
     l->o = o;
     l->since = o->cluster.since;
+    l->at = o->cluster.at;
     o->cluster.looking = sb_o_work(o, &l->way, work, l, free_look);
 }

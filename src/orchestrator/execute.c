@@ -520,6 +520,8 @@ static void tick_run(struct sb_orchestrator *o, struct held_card *card, int64_t 
         check_now(o, card);
     else if (card->run.phase == PHASE_PRECHECK && state == SB_EXECUTING)
         sb_o_begin_step(o, card);
+    else if (card->run.phase == PHASE_PRECHECK && state == SB_ROLLING_BACK)
+        sb_o_undo_on(o, card);
     else if (card->run.phase == PHASE_PROBE || state == SB_IN_DOUBT)
         sb_o_probe(o, card);
 }

@@ -128,6 +128,7 @@ struct run {
     bool undo_again;   /* it answered after the undo was sent, and may have come after it: the undo may be needed twice */
     bool sent;         /* what is to be done was sent before: read back instead of sending */
     bool unanswered;   /* what was sent has no known answer, and will get none */
+    bool looked_back;  /* the index of the undo is the plan's own, as it was just read */
     bool probed_back;  /* a probe has told where the undo stands: go on from there */
     int64_t give_up_ms; /* mono: when reading back is no longer tried */
     int64_t next_ms;    /* mono: when the next read is due */
@@ -374,6 +375,7 @@ struct sb_orchestrator {
         bool looking;
         char *said;              /* one line for the strip; NULL: not asked yet */
         bool ill;                /* the mongos did not answer */
+        size_t at;               /* the mongos that answered last, by its number in the connection string */
     } cluster;
     char *backups_said;       /* what the Backup Guardian found last, and */
     int64_t backups_said_at;  /* when (wall); NULL: it has not looked yet */

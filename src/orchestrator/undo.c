@@ -63,6 +63,46 @@ void sb_o_undo_failed(struct sb_orchestrator *o, struct held_card *card, const c
     sb_str_release(&hand);
 }
 
+#define LOOK_AGAIN_MS 1000
+#define LOOK_FOR_MS 60000 /* and no longer */
+
+static void looked(struct sb_orchestrator *o, struct checking *c)
+{
+    struct held_card *card = sb_o_checking_card(o, c);
+    if (card) {
+        const struct check_result *r = &c->results[0];
+        card->run.away = false;
+        if (card->card.state != SB_ROLLING_BACK || card->run.sent)
+            ; /* somebody has decided otherwise meanwhile */
+        else if (r->truth == CHECK_TRUE) {
+            card->run.looked_back = true;
+            sb_o_undo_on(o, card);
+        } else if (r->truth == CHECK_FALSE || sb_mono_ms() >= card->run.give_up_ms)
+            sb_o_undo_failed(o, card, r->text);
+        else
+            card->run.next_ms = sb_mono_ms() + LOOK_AGAIN_MS;
+    }
+    sb_o_checking_free(c);
+}
+
+/* An index goes by its name, and somebody may have given the name to another one since. Not where a build is under way, which is ours:
+ * it is to be ended at once. */
+static bool looks_first(const struct held_card *card)
+{
+    return card->card.kind == SB_KIND_CREATE_INDEX && card->card.index_key && !card->run.looked_back && !card->run.stopping && !card->run.forward_away;
+}
+
+static void look(struct sb_orchestrator *o, struct held_card *card)
+{
+    struct sb_check ours = {.check = (char *)(uintptr_t) "index_ours", .ns = card->card.target, .name = card->card.index_name, .value = card->card.index_key};
+    if (card->run.phase != PHASE_PRECHECK)
+        card->run.give_up_ms = sb_mono_ms() + LOOK_FOR_MS;
+    card->run.phase = PHASE_PRECHECK;
+    card->run.away = sb_o_check(o, card, &ours, 1, looked);
+    if (!card->run.away)
+        card->run.next_ms = sb_mono_ms() + LOOK_AGAIN_MS;
+}
+
 static void undo_next(struct sb_orchestrator *o, struct held_card *card)
 {
     struct sb_err err = SB_ERR_INIT;
@@ -84,6 +124,11 @@ static void undo_next(struct sb_orchestrator *o, struct held_card *card)
         sb_o_iterate(o, card);
         return;
     }
+    if (looks_first(card)) {
+        look(o, card);
+        return;
+    }
+    card->run.looked_back = false;
     const char *text = card->run.hiding ? s->hide : s->undo;
     char *command = text ? sb_format("%s", text) : NULL; /* the fold of the intent may move the card's memory */
     if (!text)
@@ -104,7 +149,7 @@ void sb_o_undo(struct sb_orchestrator *o, struct held_card *card)
         return;
     }
     sb_o_hold(card);
-    card->run.sent = card->run.undo_again = false;
+    card->run.sent = card->run.undo_again = card->run.looked_back = false;
     card->run.undoing = true;
     card->run.stopping = false;
     card->run.hiding = sb_o_hide_fits(o, card);

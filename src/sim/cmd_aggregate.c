@@ -4,6 +4,7 @@
 #include <signalbox/sim/cursor.h>
 
 #include "bind.h"
+#include "change_stream.h"
 #include "commands.h"
 #include "ddl.h"
 #include "diag.h"
@@ -78,6 +79,8 @@ static int source_docs(struct sim_call *c, const struct sim_pipe *x, struct sim_
         return sim_coll_stats_docs(c, x->spec.p, docs);
     case SIM_PIPE_PLAN_CACHE_STATS:
         return sim_plan_cache_stats(c, docs);
+    case SIM_PIPE_CHANGE_STREAM:
+        return sim_fail(&c->fail, 167, "$changeStream cannot be used in a view definition");
     default: {
         struct sim_val idle = sim_find(x->spec.p, "idleConnections"), sessions = sim_find(x->spec.p, "idleSessions");
         return sim_current_ops(c, sim_truth(idle), !sessions.type || sim_truth(sessions), docs);
@@ -184,7 +187,7 @@ static int set_ns(struct sim_call *c, const struct sim_pipeline *p)
         return sim_call_ns(c);
     if (sim_number(v) != 1)
         return sim_fail(&c->fail, SIM_FAILED_TO_PARSE, "Invalid command format: the 'aggregate' field must specify a collection name or 1");
-    if (p->n == 0 || p->pipe[0].kind != SIM_PIPE_CURRENT_OP)
+    if (p->n == 0 || (p->pipe[0].kind != SIM_PIPE_CURRENT_OP && p->pipe[0].kind != SIM_PIPE_CHANGE_STREAM))
         return sim_fail(&c->fail, SIM_INVALID_NAMESPACE, "{aggregate: 1} is not valid for '%s'; a collection is required.",
                         p->n ? sim_pipe_name(p->pipe[0].kind) : "an empty pipeline");
     snprintf(c->ns, sizeof c->ns, "%s.$cmd.aggregate", c->db);
@@ -369,7 +372,14 @@ int sim_cmd_aggregate(struct sim_call *c)
         rc = ask_query_stats(c, stages, &docs) || reply_docs(c, &docs, batch < 0 ? 0 : batch) ? -1 : 0;
         goto out;
     }
-    if (sim_pipeline_init(&own, stages, &c->fail) || set_ns(c, &own) || check_source(c, &own) || run_stages(c, c->body, stages, &docs))
+    if (sim_pipeline_init(&own, stages, &c->fail) || set_ns(c, &own))
+        goto out;
+    if (own.n && own.pipe[0].kind == SIM_PIPE_CHANGE_STREAM) {
+        c->m->n.stage[SIM_PIPE_CHANGE_STREAM]++;
+        rc = sim_stream_open(c, stages, batch < 0 ? 0 : batch);
+        goto out;
+    }
+    if (check_source(c, &own) || run_stages(c, c->body, stages, &docs))
         goto out;
     if (out.ns[0]) {
         rc = sim_out_write(c, &out, &docs);

@@ -7,7 +7,9 @@
 #include <signalbox/sim/wait.h>
 
 #include "bind.h"
+#include "change_stream.h"
 #include "commands.h"
+#include "read_point.h"
 #include "view.h"
 
 #include <stdlib.h>
@@ -217,10 +219,13 @@ int sim_reply_cursor(struct sim_call *c, struct sim_open_cursor *cursor, int64_t
             return sim_fail_nomem(&c->fail);
         }
     }
+    if (cursor->stream)
+        sim_stream_put_token(cursor->stream, c->reply);
     bool keep = more && !single;
     c->op.exhausted = !keep;
     if (keep) {
         cursor->txn = sim_txn_serial(c->txn);
+        cursor->committed = cursor->stream || sim_reads_committed(c);
         cursor->command = c->op.command ? sim_doc_ref(c->op.command) : NULL;
         if (sim_cursor_keep(c->s, cursor)) {
             sim_open_cursor_free(cursor);
@@ -294,7 +299,7 @@ static int check_tailable(struct sim_call *c, bool *tailable)
 /* What a driver asks for to be told of each new document: a getMore at its end waits for the next. */
 static int await_data(struct sim_call *c, struct sim_open_cursor *cursor)
 {
-    const struct sim_coll *coll = sim_coll_find(&c->m->cat, c->ns);
+    const struct sim_coll *coll = sim_coll_find(&c->m->cat, cursor->stream ? "local.oplog.rs" : c->ns);
     int64_t ms = sim_arg(c, "maxTimeMS").type ? sim_int(sim_arg(c, "maxTimeMS"), 0) : AWAIT_MS;
     int64_t until = c->conn->tail_until_us ? c->conn->tail_until_us : c->s->now + sim_stretched(c->s, ms);
     if (!coll || c->conn->inside || c->s->now >= until)
@@ -380,10 +385,11 @@ int sim_cmd_get_more(struct sim_call *c)
         sim_cursor_close(c->s, cursor);
         return -1;
     }
-    if (cursor->tailable && sim_exec_tail(cursor->find->exec, &c->fail)) {
+    if (cursor->find && cursor->tailable && sim_exec_tail(cursor->find->exec, &c->fail)) {
         sim_cursor_close(c->s, cursor);
         return -1;
     }
+    sim_expr_set_clock(cursor->clock);
     bool more;
     struct sim_exec_mark before = cursor->mark;
     sim_w_doc(c->reply, "cursor");
@@ -394,7 +400,7 @@ int sim_cmd_get_more(struct sim_call *c)
         sim_cursor_close(c->s, cursor);
         return c->fail.code ? -1 : sim_fail_nomem(&c->fail);
     }
-    if (n == 0 && cursor->awaits) {
+    if (n == 0 && more && cursor->awaits) {
         c->op.max_time_ms = 0; /* it says how long to wait, not how long to work */
         int waits = await_data(c, cursor);
         if (waits > 0)
@@ -406,6 +412,8 @@ int sim_cmd_get_more(struct sim_call *c)
     c->op.exhausted = !more;
     c->op.collscan = false; /* the find counted it */
     cursor->used_us = c->s->now;
+    if (cursor->stream)
+        sim_stream_put_token(cursor->stream, c->reply);
     sim_w_i64(c->reply, "id", more ? cursor->id : 0);
     sim_w_text(c->reply, "ns", c->ns);
     sim_w_end(c->reply);

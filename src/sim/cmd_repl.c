@@ -19,6 +19,8 @@ static int32_t max_wire(const struct sim *s)
 struct sim_optime sim_committed(const struct sim_member *m)
 {
     const struct sim *s = m->sim;
+    if (m->branch_n && m->fork_ts < s->commit_ts) /* no majority has what comes behind */
+        return (struct sim_optime){m->fork_ts, m->fork_term};
     return s->commit_ts < m->applied_ts ? (struct sim_optime){s->commit_ts, s->commit_term} : sim_applied(m);
 }
 

@@ -491,6 +491,14 @@ static int check_statement(struct sim_call *c, const uint8_t *doc, bool update, 
     return 0;
 }
 
+/* What an upsert inserts follows from its filter, and nothing follows from an $expr. */
+static int check_upsert(const struct statement *st, struct sim_fail *f)
+{
+    if (st->upsert && sim_expr_can_fail(st->find->filter->root))
+        return sim_fail(f, SIM_QUERY_FEATURE, "$expr is not allowed in the query predicate for an upsert");
+    return 0;
+}
+
 /* The question and the change of one statement. dry: for explain. */
 static int open_statement(struct sim_call *c, const uint8_t *doc, bool update, bool dry, struct statement *st, struct sim_fail *f)
 {
@@ -503,7 +511,7 @@ static int open_statement(struct sim_call *c, const uint8_t *doc, bool update, b
         return -1;
     st->find = sim_find_new(c, doc, &q, sim_find(doc, "q").p, NULL);
     if (st->find)
-        return 0;
+        return check_upsert(st, f);
     *f = c->fail;
     c->fail = (struct sim_fail)SIM_FAIL_INIT;
     return -1;
@@ -680,7 +688,7 @@ static int open_find_and_modify(struct sim_call *c, const uint8_t *cmd, bool dry
     if (!remove && !(st->update = sim_update_new(update, sim_find(cmd, "arrayFilters"), false, &c->fail)))
         return -1;
     st->find = sim_find_new(c, cmd, &q, query.type == BSON_TYPE_DOCUMENT ? query.p : NULL, NULL);
-    return st->find ? 0 : -1;
+    return st->find ? check_upsert(st, &c->fail) : -1;
 }
 
 static int put_modified(struct sim_call *c, const struct statement *st)

@@ -2,6 +2,8 @@
 #include <signalbox/base/array.h>
 #include <signalbox/sim/cursor.h>
 
+#include "change_stream.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,7 +43,7 @@ struct sim_open_cursor *sim_open_cursor_new(struct sim_member *m, const char *ns
     struct sim_open_cursor *c = malloc(sizeof *c);
     if (!c)
         return NULL;
-    *c = (struct sim_open_cursor){.m = m, .created_us = now_us, .used_us = now_us};
+    *c = (struct sim_open_cursor){.m = m, .created_us = now_us, .used_us = now_us, .clock = sim_expr_clock()};
     memcpy(c->ns, ns, strnlen(ns, sizeof c->ns - 1)); /* the rest is zero */
     return c;
 }
@@ -56,6 +58,7 @@ void sim_open_cursor_free(struct sim_open_cursor *c)
         sim_doc_unref(c->docs[i]);
     free(c->docs);
     sim_find_free(c->find);
+    sim_stream_free(c->stream);
     sim_doc_unref(c->command);
     free(c);
 }
@@ -131,6 +134,10 @@ static int next_row(struct sim_open_cursor *c, struct sim_row *row, struct sim_f
     }
     if (c->find)
         return sim_exec_next(c->find->exec, row, f);
+    if (c->stream) {
+        row->rid = 0;
+        return sim_stream_next(c->stream, &row->doc, f);
+    }
     if (c->docs_at == c->docs_n)
         return 0;
     *row = (struct sim_row){0, c->docs[c->docs_at++]};
@@ -154,6 +161,8 @@ int64_t sim_cursor_batch(struct sim_open_cursor *c, struct sim_w *w, const char 
             break;
         }
         sim_w_copy(w, NULL, row.doc->bson);
+        if (c->stream)
+            sim_stream_told(c->stream, row.doc);
         sim_row_release(&row);
         work->returned++;
         work->returned_bytes += (int64_t)len;
@@ -162,7 +171,11 @@ int64_t sim_cursor_batch(struct sim_open_cursor *c, struct sim_w *w, const char 
     sim_w_end(w);
     if (got < 0)
         return -1;
-    if (got == 0)
+    if (got == 0 && c->stream)
+        sim_stream_told_all(c->stream);
+    if (c->stream)
+        *more = c->has_held || !sim_stream_over(c->stream);
+    else if (got == 0)
         *more = c->tailable;
     else if (!c->has_held && !c->find && c->docs_at == c->docs_n)
         *more = false;

@@ -10,6 +10,7 @@
 #include <signalbox/sim/wait.h>
 
 #include "commands.h"
+#include "read_point.h"
 #include "view.h"
 
 #include <stddef.h>
@@ -278,6 +279,9 @@ static int read_concern(struct sim_call *c)
         return sim_fail(&c->fail, SIM_NOT_IMPLEMENTED, "readConcern.atClusterTime is not simulated");
     if (after.type == BSON_TYPE_TIMESTAMP)
         sim_catch_up(c->s, c->m, (uint64_t)sim_i64(after.p));
+    c->linear = sim_text_is(level, "linearizable") && !c->in_txn && (c->cmd->flags & SIM_COUNTS_READ);
+    if (c->linear && !sim_is_writable(c->m))
+        return sim_fail(&c->fail, SIM_NOT_PRIMARY, "cannot satisfy linearizable read concern on non-primary node");
     c->op.read_concern = level.type ? rc : NULL;
     c->m->n.read_concern[c->in_txn][level.type ? i + 1 : 0] += c->op.has_read_concern;
     return 0;
@@ -422,7 +426,7 @@ static void begin(struct sim_call *c, struct sim_conn *conn, const struct sim_re
     c->body = rq->body;
     c->reply = w;
     c->before_ts = c->s->last_ts;
-    sim_expr_begin(sim_now_ms(c->s));
+    sim_expr_begin((struct sim_expr_clock){sim_now_ms(c->s), c->s->last_ts});
     c->m->n.requests++;
     c->m->n.bytes_in += (int64_t)rq->bytes;
     sim_w_clear(w);
@@ -466,19 +470,36 @@ static bool is_transient(const struct sim_call *c)
            (!ends && is_state_error(code));
 }
 
+/* Of a change stream: an error tells whether the stream can go on elsewhere. */
+static const char *stream_label(const struct sim_call *c)
+{
+    if (c->fail.code == SIM_CHANGE_STREAM_FATAL || c->fail.code == SIM_HISTORY_LOST)
+        return "NonResumableChangeStreamError";
+    bool opens = strcmp(c->cmd->name, "aggregate") == 0 && sim_path(c->body, "pipeline.0.$changeStream").type;
+    return opens && is_state_error(c->fail.code) ? "ResumableChangeStreamError" : NULL;
+}
+
 /* A driver sends a retryable write or a transaction again only when the error says that it may. */
 static void label_failure(struct sim_call *c)
 {
     struct sim_w w;
-    bool transient = c->in_txn && is_transient(c);
-    if ((!transient && !is_state_error(c->fail.code)) || c->fail.extra || !sim_arg(c, "txnNumber").type)
+    bool transient = c->in_txn && is_transient(c), numbered = sim_arg(c, "txnNumber").type != 0;
+    const char *label = transient ? "TransientTransactionError" : is_state_error(c->fail.code) ? "RetryableWriteError" : NULL;
+    if (!numbered || !label)
+        label = stream_label(c);
+    if (!label || c->fail.extra)
         return;
     sim_w_init(&w);
-    put_label(&w, transient ? "TransientTransactionError" : "RetryableWriteError");
+    put_label(&w, label);
     const uint8_t *done = sim_w_done(&w);
     if (done && (c->fail.extra = malloc(sim_doc_len(done))))
         memcpy(c->fail.extra, done, sim_doc_len(done));
     sim_w_release(&w);
+}
+
+static int run_alone(struct sim_call *c)
+{
+    return sim_reads_committed(c) ? sim_run_committed(c) : c->cmd->run(c);
 }
 
 /* A command that has to wait for a transaction has not been here: what it counted so far it counts when it is run again. */
@@ -489,7 +510,7 @@ static int run_among_others(struct sim_call *c)
         return sim_fail_nomem(&c->fail);
     *before = c->m->n;
     c->blocked = sim_txn_blocks(c);
-    int rc = c->blocked ? -1 : c->cmd->run(c);
+    int rc = c->blocked ? -1 : run_alone(c);
     if (c->blocked && !c->later) {
         int64_t conflicts = c->m->n.write_conflicts;
         c->m->n = *before;
@@ -510,7 +531,7 @@ static int run(struct sim_call *c)
 {
     if (c->in_txn)
         return sim_txn_run(c);
-    return sim_txns_oldest(c->s) == UINT64_MAX ? c->cmd->run(c) : run_among_others(c);
+    return sim_txns_oldest(c->s) == UINT64_MAX ? run_alone(c) : run_among_others(c);
 }
 
 enum sim_outcome sim_dispatch(struct sim_conn *conn, const struct sim_request *rq, struct sim_w *w, const uint8_t **reply)
@@ -565,6 +586,8 @@ enum sim_outcome sim_dispatch(struct sim_conn *conn, const struct sim_request *r
     }
     if (rc == 0 && waits_for_others(&c))
         rc = sim_await_concern(&c, false) < 0 ? -1 : 0;
+    if (rc == 0 && c.linear)
+        rc = sim_await_linear(&c) < 0 ? -1 : 0;
     c.op.waits = c.op.counts_write && c.w_needs > 1 && !c.in_txn;
     if (sim_op_time(&c.op) && rc == 0 && !c.op.work.docs_written)
         rc = sim_fail(&c.fail, SIM_MAX_TIME, strcmp(c.cmd->name, "find") == 0 ? "Executor error during find command :: caused by :: operation exceeded time limit"

@@ -42,17 +42,22 @@ static int value_of(struct sim_val e, const uint8_t *doc, struct sim_w *w, unsig
 
 static _Thread_local uint64_t bound_bytes;
 
-static _Thread_local int64_t began_ms;
+static _Thread_local struct sim_expr_clock clock_now;
 
-void sim_expr_begin(int64_t now_ms)
+void sim_expr_begin(struct sim_expr_clock clock)
 {
     bound_bytes = 0;
-    began_ms = now_ms;
+    clock_now = clock;
 }
 
-int64_t sim_expr_now(void)
+struct sim_expr_clock sim_expr_clock(void)
 {
-    return began_ms;
+    return clock_now;
+}
+
+void sim_expr_set_clock(struct sim_expr_clock clock)
+{
+    clock_now = clock;
 }
 
 static int spend(uint64_t bytes, struct sim_fail *f)

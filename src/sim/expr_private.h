@@ -19,9 +19,6 @@ int sim_eval_in(struct sim_val e, const uint8_t *doc, struct sim_w *w, const cha
 /* The value at a path; through an array, the array of the values in its documents. Nothing when it is missing. */
 void sim_put_path(struct sim_val v, const char *path, struct sim_w *w, const char *key);
 
-/* $$NOW: the time at which the command began, in milliseconds. */
-int64_t sim_expr_now(void);
-
 /* Argument number i of evaluated ones. */
 struct sim_val sim_arg_at(const uint8_t *args, size_t i);
 

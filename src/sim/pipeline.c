@@ -4,6 +4,7 @@
 #include <signalbox/sim/pipeline.h>
 #include <signalbox/sim/text.h>
 
+#include "change_stream.h"
 #include "group.h"
 #include "lookup.h"
 #include "subpipe.h"
@@ -13,7 +14,7 @@
 
 static const char *const names[SIM_PIPE_KINDS] = {"$match",  "$group", "$sort",   "$limit",      "$skip",      "$project",    "$addFields",
                                                   "$unwind", "$count", "$sample", "$unset", "$replaceRoot", "$replaceWith", "$lookup", "$facet", "$unionWith",
-                                                  "$indexStats", "$collStats", "$currentOp", "$planCacheStats"};
+                                                  "$indexStats", "$collStats", "$currentOp", "$planCacheStats", "$changeStream"};
 
 const char *sim_pipe_name(enum sim_pipe_kind kind)
 {
@@ -42,7 +43,7 @@ int sim_docs_add(struct sim_docs *docs, struct sim_doc *d)
 
 static int kind_of(const char *name, struct sim_fail *f)
 {
-    static const char *const others[] = {"$bucketAuto", "$changeStream", "$geoNear", "$graphLookup", "$listLocalSessions",
+    static const char *const others[] = {"$bucketAuto", "$geoNear", "$graphLookup", "$listLocalSessions",
                                          "$listSessions", "$redact", "$search",
                                          "$setWindowFields", "$backupCursor", "$documents"};
     if (strcmp(name, "$set") == 0)
@@ -276,7 +277,7 @@ static int parse_stage(struct sim_pipe *x, size_t at, struct sim_fail *f)
             return sim_fail(f, 40602, "%s is only valid as the first stage in a pipeline.", names[x->kind]);
         if (x->spec.type != BSON_TYPE_DOCUMENT)
             return sim_fail(f, SIM_FAILED_TO_PARSE, "%s must take a nested object but found: %s", names[x->kind], sim_type_name(x->spec.type));
-        return check_source_options(x, f);
+        return x->kind == SIM_PIPE_CHANGE_STREAM ? sim_stream_check(x->spec, f) : check_source_options(x, f);
     }
 }
 

@@ -195,6 +195,8 @@ int sim_plan_aggregate(struct sim_routed *r)
     bool exact;
     if (pipeline.type != BSON_TYPE_ARRAY)
         return sim_fail(&r->fail, SIM_TYPE_MISMATCH, "'pipeline' option must be specified as an array");
+    if (sim_path(pipeline.p, "0.$changeStream").type)
+        return sim_fail(&r->fail, SIM_NOT_IMPLEMENTED, "a change stream through a mongos is not simulated");
     if (sim_path(pipeline.p, "0.$currentOp").type == BSON_TYPE_DOCUMENT)
         return sim_plan_current_op(r);
     if (sim_truth(sim_find(b, "explain")))

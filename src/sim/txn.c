@@ -143,6 +143,20 @@ int sim_txn_enter(struct sim *s, struct sim_txn *t, struct sim_fail *f)
     return rc;
 }
 
+/* A member's newest entries are those of its branch, then those of the stream that it has applied. */
+int sim_txn_view_committed(struct sim *s, struct sim_txn *t, uint64_t ts, struct sim_fail *f)
+{
+    const struct sim_member *m = t->m;
+    int rc = 0;
+    for (size_t i = m->branch_n; rc == 0 && i-- > 0 && m->branch[i].ts > ts;)
+        rc = take_back(t, &m->branch[i], f);
+    for (uint64_t at = m->applied; rc == 0 && at > s->change_base && sim_change_at(s, at - 1)->ts > ts; at--)
+        rc = take_back(t, sim_change_at(s, at - 1), f);
+    if (rc)
+        sim_txn_leave(t);
+    return rc;
+}
+
 int sim_txn_note(struct sim_call *c, struct sim_coll *coll, uint64_t rid, struct sim_doc *before, struct sim_doc *after, bool replacement,
                  int64_t keys)
 {

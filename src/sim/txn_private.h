@@ -56,6 +56,9 @@ void sim_txn_free(struct sim_txn *t);
 int sim_txn_enter(struct sim *s, struct sim_txn *t, struct sim_fail *f);
 void sim_txn_leave(struct sim_txn *t);
 
+/* The data of t->m as of that time of its history, for a read that is no transaction. As enter. */
+int sim_txn_view_committed(struct sim *s, struct sim_txn *t, uint64_t ts, struct sim_fail *f);
+
 void sim_txn_use(struct sim_txn *t, const uint8_t uuid[16]);
 
 /* Makes and logs its changes: bytes of the entry. 0, or -1 with nothing changed. */

@@ -28,6 +28,7 @@ struct wait {
     char ns[272];
     struct sim_doc *reply;     /* so far */
     bool whole;                /* the reply has its end already */
+    bool linear;               /* it is the reply of a read: an error takes its place */
     struct sim_doc *wc;        /* as given; NULL: the default */
     sim_attempt_fn attempt;    /* ATTEMPT */
     int64_t since_us, terms[3];
@@ -36,6 +37,7 @@ struct wait {
     bool goes_on;              /* it is about to be run again */
     uint8_t coll[16];          /* TAIL: the collection, */
     uint64_t next_rid;         /* its next record when the wait began, */
+    uint64_t commit_ts;        /* the commit point then, for who sees no more than that, */
     int64_t until_us;          /* and the end of it */
 };
 
@@ -153,10 +155,26 @@ static void put_concern_error(struct sim_w *out, const struct wait *w, int32_t c
     sim_w_end(out);
 }
 
+/* The read was not confirmed: it has no answer. */
+static void end_linear(struct sim *s, struct wait *w, int32_t code)
+{
+    struct sim_w out;
+    struct sim_fail f = SIM_FAIL_INIT;
+    sim_w_init(&out);
+    sim_fail(&f, code, code == SIM_MAX_TIME ? "operation exceeded time limit" : code == SIM_STEPPED_DOWN ? "Primary stepped down while waiting for replication" : "operation was interrupted");
+    w->m->n.asserts_user++;
+    answer(s, w, sim_reply_fail(s, w->m, &out, &f));
+    sim_w_release(&out);
+}
+
 /* code 0: the concern is met. */
 static void end_concern(struct sim *s, struct wait *w, int32_t code, const char *msg)
 {
     struct sim_w out;
+    if (w->linear && code) {
+        end_linear(s, w, code == 64 ? SIM_MAX_TIME : code);
+        return;
+    }
     sim_w_init(&out);
     sim_w_all(&out, w->reply->bson);
     if (code)
@@ -261,7 +279,7 @@ static void run_again(struct sim *s, struct wait *w)
 static void look_for_data(struct sim *s, struct wait *w)
 {
     const struct sim_coll *coll = sim_coll_by_uuid(&w->m->cat, w->coll);
-    bool news = !coll || coll->records.next != w->next_rid;
+    bool news = !coll || coll->records.next != w->next_rid || s->commit_ts != w->commit_ts;
     int64_t at = s->now + sim_stretched(s, TAIL_MS);
     if (news || s->now >= w->until_us || deadline(s, w->number, at < w->until_us ? at : w->until_us))
         run_again(s, w);
@@ -401,6 +419,30 @@ int sim_await_concern(struct sim_call *c, bool whole)
     return sim_fail_nomem(&c->fail);
 }
 
+int sim_await_linear(struct sim_call *c)
+{
+    struct sim *s = c->s;
+    if (c->conn->inside)
+        return 0;
+    if (sim_log_noop(s, "linearizable read"))
+        return sim_fail(&c->fail, SIM_NOT_PRIMARY, "not primary");
+    sim_spread(s);
+    if (sim_replicated(s, s->last_ts, 0))
+        return 0;
+    const uint8_t *so_far = sim_w_done(c->reply);
+    struct wait *w = so_far ? begin(c, CONCERN, c->op.max_time_ms ? s->now + sim_stretched(s, c->op.max_time_ms) : 0) : NULL;
+    if (!w)
+        return c->fail.code ? -1 : sim_fail_nomem(&c->fail);
+    w->ts = s->last_ts;
+    w->linear = true;
+    w->reply = c->so_far = sim_doc_new(so_far);
+    if (w->reply)
+        return 1;
+    wait_free(take_out(s, w));
+    c->later = false;
+    return sim_fail_nomem(&c->fail);
+}
+
 void sim_concerns_met(struct sim *s)
 {
     for (struct wait *w = s->waits ? s->waits->first : NULL, *next; w; w = next) {
@@ -497,6 +539,7 @@ int sim_await_data(struct sim_call *c, const struct sim_coll *coll, int64_t unti
     }
     memcpy(w->coll, coll->uuid, 16);
     w->next_rid = coll->records.next;
+    w->commit_ts = c->s->commit_ts;
     w->until_us = until_us;
     c->blocked = true; /* what it counted so far it counts when it is run again */
     c->m->n.requests--;

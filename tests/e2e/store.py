@@ -114,7 +114,8 @@ class Elsewhere:
 
 
 def says(done, status, words):
-    L.require(done.returncode == status and words in done.stdout, "exit %d, expected %d with \"%s\": %s" % (done.returncode, status, words, done.stdout))
+    text = done.stdout + (done.stderr or "")
+    L.require(done.returncode == status and words in text, "exit %d, expected %d with \"%s\": %s" % (done.returncode, status, words, text))
 
 
 def approved_by_another_host(lab, store):
@@ -173,6 +174,7 @@ def nothing_without_the_store(lab, store):
     lab.until("that it is held is on the record", lambda: any(e["body"]["event"] == "held" for e in lab.entries("store")))
     L.require(status(lab)["state"] == "held" and "has lost all" in status(lab)["why"], "%s" % status(lab))
     L.require(not lab.entries("step.intent"), "a step was sent while the store was held")
+    says(lab.run("doctor", check=False), 1, "held, nothing is executed: the store")
     says(subprocess.run([L.PROGRAM, "store", "accept-restored", "--reason", "its disks are gone"], env=lab.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True), 0, "filled up again")
     lab.until_state(first, "watching", "done")
     L.require(well(lab)["store"] == before["store"], "the store is another one")

@@ -85,6 +85,7 @@ class Proxy:
     def __init__(self, members, set_name, on_write=None, on_app=None, refuse=None):
         self.on_write, self.on_app, self.refuse = on_write, on_app, refuse
         self.writes, self.connections, self.problems = [], [], []
+        self.gone = threading.Event()  # while it is set, nobody is served: see leave
         self.held = threading.Event()  # while it is set, replies to writes are swallowed and their connections cut
         self.members, self.listeners, self.names = members, [], {}
         for member in members:
@@ -121,11 +122,22 @@ class Proxy:
         for s in self.listeners:
             s.close()
 
+    def leave(self):
+        """As a server whose process has gone: all connections end, and new ones too, until come_back."""
+        self.gone.set()
+        self._loop.call_soon_threadsafe(lambda: [c.writer.close() for c in self.connections if c.open])
+
+    def come_back(self):
+        self.gone.clear()
+
     async def _serve(self, reader, writer, member):
         conn = Connection(member)
+        conn.writer = writer
         self.connections.append(conn)
         up = None
         try:
+            if self.gone.is_set():
+                raise OSError("gone")
             host, port = member.split(":")
             up_reader, up = await asyncio.open_connection(host, int(port))
             tasks = [asyncio.ensure_future(self._up(reader, up, conn, writer)), asyncio.ensure_future(self._down(up_reader, writer, conn))]

@@ -141,6 +141,9 @@ const struct sb_index_info *sb_catalogue_index_by_key(const struct sb_catalogue 
 /* The same of one index. */
 bool sb_catalogue_index_has_key(const struct sb_index_info *index, const char *key);
 
+/* What was found of an index whose key is another one on some member or shard than on the rest; NULL nothing. Borrowed. */
+const char *sb_catalogue_other_key(const struct sb_catalogue *c, const char *name);
+
 /* True when a shard key rests on this index, or may, because it could not be read: without it the server refuses to split, move and
  * find chunks, and mostly the drop itself. */
 bool sb_catalogue_on_shard_key(const struct sb_catalogue *c, const struct sb_index_info *index);

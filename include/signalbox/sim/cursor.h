@@ -9,6 +9,7 @@
 #define SIGNALBOX_SIM_CURSOR_H
 
 #include <signalbox/sim/engine.h>
+#include <signalbox/sim/expr.h>
 #include <signalbox/sim/op.h>
 
 #define SIM_CURSOR_IDLE_US INT64_C(600000000)
@@ -25,11 +26,14 @@ struct sim_find {
 
 void sim_find_free(struct sim_find *q);
 
+struct sim_stream; /* of changes */
+
 struct sim_open_cursor {
     int64_t id;
     struct sim_member *m;
     char ns[272];
     struct sim_find *find; /* or */
+    struct sim_stream *stream; /* or */
     struct sim_doc **docs;
     size_t docs_n, docs_at;
     struct sim_row held; /* did not fit into the last batch */
@@ -37,6 +41,8 @@ struct sim_open_cursor {
     struct sim_exec_mark mark;
     struct sim_doc *command;
     int64_t created_us, used_us, returned;
+    struct sim_expr_clock clock; /* what its expressions take for now, whenever they are evaluated */
+    bool committed; /* it reads what a majority has */
     bool no_timeout;
     bool tailable, awaits; /* goes on where it ended; and a getMore waits there for a while */
     uint64_t txn; /* of the transaction that opened it; 0 none */

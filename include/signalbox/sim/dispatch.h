@@ -89,6 +89,7 @@ struct sim_call {
     struct sim_doc *so_far; /* the reply of a write that waits for its concern (wait.h owns it) */
     bool rolled_back;  /* nothing is to be counted */
     const uint8_t *lsid; /* NULL none */
+    bool linear;  /* a read that waits until a majority has confirmed that this is the primary */
     bool has_txn; /* the number of a retryable write */
     int64_t txn_number;
     bool in_txn, starts_txn;

@@ -6,7 +6,7 @@
  * $concat $size $first $last $arrayElemAt; functions of values (expr_function.c): $mod $abs $ceil $floor $round $trunc $sqrt $pow,
  * $min $max $sum $avg, $in $isArray $isNumber $type $concatArrays $mergeObjects $objectToArray, $toUpper
  * $toLower $strLenCP $split $toString, parts of dates and $dateToString; and forms that bind variables (expr_form.c): $let $map $filter
- * $reduce $switch. Variables: $$ROOT $$CURRENT $$REMOVE $$NOW. Any other is refused when the pipeline is parsed. Thread: any.
+ * $reduce $switch. Variables: $$ROOT $$CURRENT $$REMOVE $$NOW $$CLUSTER_TIME. Any other is refused when the pipeline is parsed. Thread: any.
  */
 #ifndef SIGNALBOX_SIM_EXPR_H
 #define SIGNALBOX_SIM_EXPR_H
@@ -17,8 +17,17 @@
 /* 0, or -1 with the server's error. */
 int sim_expr_check(struct sim_val e, struct sim_fail *f);
 
-/* A command begins at this time of the server ($$NOW): what expressions may cost is counted anew. Thread: of whoever evaluates. */
-void sim_expr_begin(int64_t now_ms);
+/* What $$NOW and $$CLUSTER_TIME are. */
+struct sim_expr_clock {
+    int64_t now_ms;
+    uint64_t ts;
+};
+
+/* A command begins: what expressions may cost is counted anew, and it is that time for all of them. Thread: of whoever
+ * evaluates. A later batch of a cursor sets the time of its first. */
+void sim_expr_begin(struct sim_expr_clock clock);
+struct sim_expr_clock sim_expr_clock(void);
+void sim_expr_set_clock(struct sim_expr_clock clock);
 
 /* Appends the value for a document under key, nothing when it is missing. 0 or -1. */
 int sim_eval(struct sim_val e, const uint8_t *doc, struct sim_w *w, const char *key, struct sim_fail *f);

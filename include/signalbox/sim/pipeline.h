@@ -4,7 +4,7 @@
  *
  * Stages: $match $group $sort $limit $skip $project $addFields/$set $unset $replaceRoot $replaceWith
  * $unwind $count $sample $lookup $facet $unionWith, $sortByCount and $bucket as short for others, and the sources
- * $indexStats $collStats $currentOp $planCacheStats, which the caller provides. Known stages that are not simulated are
+ * $indexStats $collStats $currentOp $planCacheStats $changeStream, which the caller provides. Known stages that are not simulated are
  * refused as such, unknown ones with the server's error. Thread: one.
  */
 #ifndef SIGNALBOX_SIM_PIPELINE_H
@@ -36,6 +36,7 @@ enum sim_pipe_kind {
     SIM_PIPE_COLL_STATS,
     SIM_PIPE_CURRENT_OP,
     SIM_PIPE_PLAN_CACHE_STATS,
+    SIM_PIPE_CHANGE_STREAM,
     SIM_PIPE_KINDS
 };
 

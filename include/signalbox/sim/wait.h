@@ -22,6 +22,10 @@ void sim_topology_changed(struct sim_member *m);
 /* After a write: 1 it waits for its concern (its reply so far is kept), 0 there is nothing to wait for, -1. */
 int sim_await_concern(struct sim_call *c, bool whole);
 
+/* After a linearizable read: writes an entry and waits until a majority has it, so that the answer is the primary's and not
+ * that of one that has been followed by another. 1 it waits, 0 it need not, -1. */
+int sim_await_linear(struct sim_call *c);
+
 /* The commit point or a member has moved. */
 void sim_concerns_met(struct sim *s);
 
@@ -36,7 +40,7 @@ int sim_await_attempt(struct sim_call *c, sim_attempt_fn attempt, const int64_t 
 int sim_await_transaction(struct sim_call *c);
 void sim_transaction_over(struct sim *s);
 
-/* A getMore on a capped collection that has nothing new: it is run again when there is something, and at until_us. 0, or -1. */
+/* A getMore on a capped collection that has nothing new: it is run again when there is something or the commit point moves, and at until_us. 0, or -1. */
 int sim_await_data(struct sim_call *c, const struct sim_coll *coll, int64_t until_us);
 
 /* Each command that waits on the member, as an operation under way (for currentOp), until fn gives something else than 0. */
