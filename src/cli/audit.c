@@ -162,7 +162,7 @@ static int export_fleet(const struct args *a, const struct sb_config *config, st
     const char *known = a->cosigners ? a->cosigners : own && access(own, F_OK) == 0 ? own : NULL;
     struct sb_audit_fleet f = {a->fleet, known, a->cosigned, NULL, a->json};
     sb_mongo_init();
-    struct sb_store *s = own ? sb_store_look(config, err) : NULL;
+    struct sb_store *s = own ? sb_store_at_hand(config, err) : NULL;
     int rc = s ? sb_audit_fleet_export(s, &f, err) : own ? -1 : sb_fail_nomem(err);
     sb_store_close(s);
     sb_mongo_cleanup();

@@ -51,6 +51,8 @@ const struct sb_command sb_commands[] = {
      "  --minutes N           of the meeting, for each card, 1 to 240. Default 5\n"
      "  --fleet               the open cards and incidents of every deployment whose owner writes to the shared store (set store),\n"
      "                        the worst first, each with its owner's host, the age of the copy, and whether you may approve it.\n"
+     "                        Enter opens one: the console on the copy. What is approved or rejected there is signed (signing_key)\n"
+     "                        and goes into the store; its owner's answer is shown when it comes. Without a terminal: once, as text.\n"
      "                        --environment E, --team T, --class C, --filter REGEX leave out others; --group none, deployment,\n"
      "                        environment, team or class; --json: {\"at\",\"ledgers\",\"open\",\"odd\",\"rows\":[...]}\n\n"
      "Without a config, with nothing named and nobody to join, it first asks for a name, the connection string and the\n"

@@ -304,7 +304,7 @@ int sb_doctor_fleet(struct doctor *d, struct sb_err *err)
     struct sb_err why = SB_ERR_INIT;
     struct fleet_look f = {.d = d};
     int rc = sb_config_use(&config, NULL, err);
-    if (rc == 0 && !(f.s = sb_store_look(&config, &why))) {
+    if (rc == 0 && !(f.s = sb_store_at_hand(&config, &why))) {
         if (why.code == SB_EUSAGE)
             rc = (*err = why, -1);
         else

@@ -3,6 +3,8 @@
  * Reads what is open in every deployment, and prints it. */
 #include "overview.h"
 
+#include "overview_screen.h"
+
 #include <signalbox/base/array.h>
 #include <signalbox/base/clock.h>
 #include <signalbox/base/zone.h>
@@ -30,7 +32,7 @@ int sb_sitting_find(struct sb_sitting *s, const struct sb_config *c, bool read_o
     else if (!who)
         snprintf(s->cannot, sizeof s->cannot, "this user has no name (set signing_name NAME)");
     else if (!c->signing_key)
-        snprintf(s->cannot, sizeof s->cannot, "what is decided from here is signed, and the config names no signing_key");
+        snprintf(s->cannot, sizeof s->cannot, "no signing_key in the config");
     int rc = sb_policy_text_of(c->policy ? c->policy : "default", &text, &path, err);
     struct sb_policy *p = rc ? NULL : sb_policy_load(text.p, text.len, path, &sb_zones_of_system, err);
     if (!p || sb_str_set(&s->who, who) || sb_str_set(&s->policy, sb_policy_id(p)->sha256) || (who && sb_policy_groups_of(p, who, &s->groups, &s->viewer.groups_n)))
@@ -308,6 +310,7 @@ int sb_console_fleet(const struct sb_overview_asked *a)
     struct sb_sitting who = {0};
     struct sb_overview_sieve sieve = {.environment = a->environment, .team = a->team, .class_ = a->class_};
     struct sb_store *s = NULL;
+    bool stays = false, screen = !a->json && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
     int rc = -1, by = a->group ? sb_name_find(&sb_overview_groups, a->group) : SB_OVERVIEW_BY_NOTHING;
     if (by < 0)
         return sb_usage_error("console: --group is none, deployment, environment, team or class, not \"%s\"", a->group);
@@ -317,11 +320,18 @@ int sb_console_fleet(const struct sb_overview_asked *a)
     sb_mongo_init();
     if (a->filter && a->filter[0] && !(sieve.filter = sb_matcher_new(a->filter, SB_REGEX_CASELESS, &err)))
         goto out;
-    if (sb_config_use(&config, NULL, &err) || sb_sitting_find(&who, &config, a->read_only, &err) || !(s = sb_store_look(&config, &err)))
+    if (sb_config_use(&config, NULL, &err) || sb_sitting_find(&who, &config, a->read_only, &err) || !(s = sb_store_at_hand(&config, &err)))
         goto out;
-    rc = print_once(s, a, &who, &sieve, (enum sb_overview_group)by, &err);
+    if (screen) {
+        rc = sb_overview_screen(s, &config, &who, &sieve, a->filter, by, &stays, &err);
+        s = NULL;
+    } else {
+        rc = print_once(s, a, &who, &sieve, (enum sb_overview_group)by, &err);
+    }
 out:
     sb_store_close(s);
+    if (stays) /* a thread waits for the store, and uses what is here */
+        return rc < 0 ? sb_complain(&err) : rc;
     sb_mongo_cleanup();
     sb_matcher_free(sieve.filter);
     sb_str_release(&sieve.words);

@@ -259,7 +259,7 @@ static int open_tui(struct screen *s, struct sb_err *err)
     if (rc == 0) {
         struct sb_tui_setup setup = {.keymap = s->keymap, .seat = s->o->seat, .connecting = s->o->connecting, .problems = problems.text.p,
                                      .ascii = sb_backend_ascii(s->backend), .remembered = s->o->remembered, .mouse = s->o->mouse, .notices = s->o->notice != SB_NOTICE_NONE,
-                                     .line = s->o->line, .veil = s->o->veil, .minutes = s->o->minutes, .wall_ms = screen_now(s)};
+                                     .line = s->o->line, .veil = s->o->veil, .open = s->o->opens, .copy = s->o->elsewhere, .minutes = s->o->minutes, .wall_ms = screen_now(s)};
         s->tui = sb_tui_new(&setup, err);
         rc = s->tui ? 0 : -1;
     }

@@ -133,31 +133,38 @@ static void edit(struct screen *s, const char *text)
     sb_str_release(&out);
 }
 
-/* An approval is signed with the person's key before it is asked. ssh-keygen has the terminal meanwhile: it may want a
+/* What is decided is signed with the person's key before it is asked. ssh-keygen has the terminal meanwhile: it may want a
  * passphrase, or a key to be touched. False: it was not signed, and that was said. */
 static bool sign(struct screen *s, struct sb_message *m)
 {
+    bool approves = m->type == SB_ASK_APPROVE;
+    const char *not_done = approves ? "Not approved" : "Not rejected";
     struct sb_decision_on *d = m->body;
     const struct sb_card *card = sb_tui_card(s->tui, d->card);
     struct sb_err err = SB_ERR_INIT;
     struct sb_str what;
     if (!card) {
-        say(s, true, "Not approved: the card is not here any more.");
+        say(s, true, approves ? "Not approved: the card is not here any more." : "Not rejected: the card is not here any more.");
+        return false;
+    }
+    if (!d->hash && sb_str_set(&d->hash, card->hash)) { /* a rejection is about the card as it is shown */
+        say(s, true, "Out of memory: nothing was sent.");
         return false;
     }
     leave(s);
-    dprintf(sb_backend_fd(s->backend), "signalbox: signing the approval of %s with your SSH key ...\n", card->id);
-    int rc = sb_approval_sign("approve", card, s->o->state_dir, s->o->signing_key, s->o->signing_name, d, &err);
+    dprintf(sb_backend_fd(s->backend), "signalbox: signing the %s of %s with your SSH key ...\n", approves ? "approval" : "rejection", card->id);
+    int rc = s->o->elsewhere ? sb_approval_sign_at(approves ? "approve" : "reject", card, NULL, s->o->signing_key, s->o->signing_name, sb_wall_ms() + s->o->ahead_ms, d, &err)
+                             : sb_approval_sign("approve", card, s->o->state_dir, s->o->signing_key, s->o->signing_name, d, &err);
     sb_backend_enter(s->backend);
     tcflush(sb_backend_fd(s->backend), TCIFLUSH);
     s->drop_input = s->dirty = true;
     if (rc == 0)
         return true;
     sb_str_init(&what);
-    sb_str_addf(&what, "Not approved: %s.", err.msg);
+    sb_str_addf(&what, "%s: %s.", not_done, err.msg);
     if (s->o->state_dir)
         sb_str_addf(&what, " What ssh-keygen said is in %s/%s.", s->o->state_dir, SB_SCREEN_STDERR);
-    say(s, true, sb_str_ok(&what) ? what.p : "Not approved: it could not be signed.");
+    say(s, true, sb_str_ok(&what) ? what.p : not_done);
     sb_str_release(&what);
     return false;
 }
@@ -198,7 +205,7 @@ void screen_run_effects(struct screen *s)
         struct sb_fx *one = &fx.fx[i];
         switch (one->kind) {
         case SB_FX_ASK:
-            if (one->ask->type == SB_ASK_APPROVE && s->o->signing_key && !sign(s, one->ask))
+            if ((one->ask->type == SB_ASK_APPROVE || (one->ask->type == SB_ASK_REJECT && s->o->elsewhere)) && s->o->signing_key && !sign(s, one->ask))
                 break; /* the list frees what was not taken */
             s->o->ask(s->o->ctx, one->ask);
             one->ask = NULL;

@@ -9,6 +9,6 @@
 
 /* Connects to the config's store. NULL with err: there is none in the config (SB_EUSAGE), it is away (SB_ESERVER), or refused. A
  * store that is held is opened: to look at it is how one finds out why. The driver has begun. */
-struct sb_store *sb_store_look(const struct sb_config *c, struct sb_err *err);
+struct sb_store *sb_store_at_hand(const struct sb_config *c, struct sb_err *err);
 
 #endif

@@ -190,7 +190,7 @@ static void back(struct sb_tui *t, struct sb_effects *fx)
 
 static void quit(struct sb_tui *t, struct sb_effects *fx)
 {
-    if ((sb_tui_executing(t) || is_watching(t)) && t->overlay != OVER_CONFIRM) {
+    if (!t->copy && (sb_tui_executing(t) || is_watching(t)) && t->overlay != OVER_CONFIRM) {
         confirm_open(t, CONFIRM_QUIT, NULL, fx);
         return;
     }

@@ -352,6 +352,8 @@ struct sb_tui {
     const struct sb_keymap *keymap;
     struct sb_seat seat;
     char *connecting;
+    bool copy;    /* nothing that is shown depends on this process */
+    char *opens;  /* is opened as soon as it has come; NULL: nothing is, any more */
     bool ascii;
     bool mouse;   /* its reports are asked for, and count */
     bool notices;

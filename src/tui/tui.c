@@ -183,6 +183,17 @@ const struct sb_card *card_in_focus(const struct sb_tui *t)
 
 /* ---- events ---- */
 
+/* What the caller wanted to be opened, once it is there. */
+static void open_wanted(struct sb_tui *t, struct sb_effects *fx)
+{
+    bool card = t->opens && find_card(t, t->opens), anomaly = t->opens && !card && find_anomaly(t, t->opens);
+    if (!card && !anomaly)
+        return;
+    view_open(t, card ? VIEW_CARD : VIEW_ANOMALY, t->opens, fx);
+    free(t->opens);
+    t->opens = NULL;
+}
+
 void sb_tui_update(struct sb_tui *t, const struct sb_tui_event *event, struct sb_effects *fx)
 {
     if (event->wall_ms > 0)
@@ -194,7 +205,10 @@ void sb_tui_update(struct sb_tui *t, const struct sb_tui_event *event, struct sb
         panes_list_new(t, fx);
     switch (event->kind) {
     case SB_TUI_KEY: take_key(t, event->key, fx); break;
-    case SB_TUI_NEWS: take_news(t, event->news, fx); break;
+    case SB_TUI_NEWS:
+        take_news(t, event->news, fx);
+        open_wanted(t, fx);
+        break;
     case SB_TUI_TICK: break;
     case SB_TUI_SAY: say(t, event->bad, "%s", event->text); break;
     case SB_TUI_EDITED:
@@ -261,6 +275,7 @@ struct sb_tui *sb_tui_new(const struct sb_tui_setup *setup, struct sb_err *err)
     }
     t->keymap = setup->keymap;
     t->ascii = setup->ascii;
+    t->copy = setup->copy;
     t->mouse = setup->mouse;
     t->notices = setup->notices;
     t->noticed = setup->wall_ms;
@@ -283,7 +298,7 @@ struct sb_tui *sb_tui_new(const struct sb_tui_setup *setup, struct sb_err *err)
     t->seat.protocol = SB_PROTOCOL;
     if (sb_str_set(&t->seat.who, setup->seat.who) || sb_str_set(&t->seat.how, setup->seat.how) || sb_str_set(&t->seat.tty, setup->seat.tty) ||
         sb_str_set(&t->seat.signs_as, setup->seat.signs_as) ||
-        sb_str_set(&t->connecting, setup->connecting) || veil_own(t)) {
+        sb_str_set(&t->connecting, setup->connecting) || sb_str_set(&t->opens, setup->open) || veil_own(t)) {
         sb_fail_nomem(err);
         sb_tui_free(t);
         return NULL;
@@ -320,6 +335,7 @@ void sb_tui_free(struct sb_tui *t)
     free(t->request);
     line_release(&t->line);
     free(t->line_card);
+    free(t->opens);
     places_release(t);
     meeting_release(&t->meeting);
     running_release(&t->running);

@@ -283,7 +283,7 @@ def without_store(p):
     p.write("config/signalbox/config", "")
     for words in (("console", "--fleet", "--json"), ("doctor", "--fleet"), ("audit", "export", "--fleet", p.dir + "/none")):
         rc, _, complaint = p.run(*words)
-        check(rc == 2 and "names no shared store" in complaint and not os.path.exists(p.dir + "/none"), "%s without a store: %d %s" % (words, rc, complaint))
+        check(rc == 2 and "names no store" in complaint and not os.path.exists(p.dir + "/none"), "%s without a store: %d %s" % (words, rc, complaint))
     p.config()
 
 

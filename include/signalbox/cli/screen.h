@@ -48,6 +48,9 @@ struct sb_screen_options {
     bool osc52;                                       /* copying also sets the terminal's clipboard */
     const char *signing_key;                          /* an approval is signed with it before it is asked; NULL: none is signed here */
     const char *signing_name;                         /* who signs, in the file of signers; NULL: the operating system's name */
+    bool elsewhere;                                   /* cards are another host's: a rejection is signed as well, and no statement names a checkpoint of here */
+    int64_t ahead_ms;                                 /* elsewhere: of the clock by which signatures are judged, over this machine's */
+    const char *opens;                                /* as open in sb_tui_setup */
     const struct sb_origin *origin;                   /* whose wall clock is shown; NULL: the machine's */
     struct sb_backend *backend;                       /* NULL: the terminal is opened, and closed at the end; for tests: borrowed */
 };

@@ -31,6 +31,7 @@
     CONTEXT(MEETING, "meeting", PAGE, "the meeting")                           \
     CONTEXT(REPORT, "report", PAGE, "the report")                              \
     CONTEXT(FLEET, "fleet", GLOBAL, "the page of a fleet")                     \
+    CONTEXT(OVERVIEW, "overview", GLOBAL, "the page of every deployment (console --fleet)") \
     CONTEXT(CONFIRM, "confirm", NONE, "a question that wants a deliberate yes") \
     CONTEXT(LINE, "line", NONE, "a line of text being typed")                  \
     CONTEXT(PALETTE, "palette", LINE, "the palette")
@@ -45,7 +46,7 @@ enum sb_context {
 
 #define SB_AT(context) (1u << SB_IN_##context)
 #define SB_AT_CARDS (SB_AT(PLANS) | SB_AT(APPROVALS) | SB_AT(CARD))
-#define SB_AT_MOVING (SB_AT(MAIN) | SB_AT(PAGE) | SB_AT(FLEET) | SB_AT(CONFIRM) | SB_AT(PALETTE))
+#define SB_AT_MOVING (SB_AT(MAIN) | SB_AT(PAGE) | SB_AT(FLEET) | SB_AT(OVERVIEW) | SB_AT(CONFIRM) | SB_AT(PALETTE))
 
 enum sb_action_flags {
     SB_DANGEROUS = 1, /* changes the deployment or what will be done to it: not there in a read-only console */
@@ -53,7 +54,7 @@ enum sb_action_flags {
 };
 
 #define SB_ACTION_TABLE(ACTION)                                                                                                   \
-    ACTION(OPEN, "open", "open", SB_AT(MAIN) | SB_AT(CASE) | SB_AT(ANOMALY) | SB_AT(RECOVERY) | SB_AT(EDIT) | SB_AT(MEETING) | SB_AT(FLEET), 0, "open what is selected") \
+    ACTION(OPEN, "open", "open", SB_AT(MAIN) | SB_AT(CASE) | SB_AT(ANOMALY) | SB_AT(RECOVERY) | SB_AT(EDIT) | SB_AT(MEETING) | SB_AT(FLEET) | SB_AT(OVERVIEW), 0, "open what is selected") \
     ACTION(CONFIRM, "confirm", "yes", SB_AT(CONFIRM), SB_DELIBERATE, "yes: do what is asked here")                                \
     ACTION(APPROVE, "approve", "approve", SB_AT_CARDS, SB_DANGEROUS | SB_DELIBERATE, "approve the card or the marked ones, if read")                 \
     ACTION(REJECT, "reject", "reject", SB_AT_CARDS, SB_DANGEROUS, "reject the card, with a reason")                               \
@@ -85,8 +86,9 @@ enum sb_action_flags {
     ACTION(PREVIOUS_CARD, "previous-card", "", SB_AT(MEETING), 0, "the card of the agenda before")                                \
     ACTION(MINUTES, "minutes", "minutes", SB_AT(MEETING), 0, "write the minutes into a file, as Markdown with hashes")            \
     ACTION(MORE_TIME, "more-time", "", SB_AT(MEETING), 0, "a minute more for this card")                                          \
-    ACTION(GROUP, "group", "group", SB_AT(FLEET), 0, "the members under other headings: deployment, environment, health, or none") \
+    ACTION(GROUP, "group", "group", SB_AT(FLEET) | SB_AT(OVERVIEW), 0, "the rows under other headings, or none")                  \
     ACTION(ONLY_WRONG, "only-wrong", "not well", SB_AT(FLEET), 0, "only the members that are not well, or all again")               \
+    ACTION(MINE, "only-mine", "mine", SB_AT(OVERVIEW), 0, "only the cards that you may approve, or all again")                    \
     ACTION(REQUEST, "request", "request", SB_AT(MAIN) | SB_AT(PAGE), 0, "ask for something in plain language")                    \
     ACTION(UP, "up", "", SB_AT_MOVING | SB_AT(LINE), 0, "one row up; in a line: the request before")                              \
     ACTION(DOWN, "down", "", SB_AT_MOVING | SB_AT(LINE), 0, "one row down; in a line: the request after")                         \
@@ -110,7 +112,7 @@ enum sb_action_flags {
     ACTION(SEARCH, "search", "search", SB_AT(MAIN) | SB_AT(PAGE) | SB_AT(FLEET), 0, "search here")                                               \
     ACTION(SEARCH_NEXT, "search-next", "", SB_AT(MAIN) | SB_AT(PAGE) | SB_AT(FLEET), 0, "the next place where it was found")                     \
     ACTION(SEARCH_PREVIOUS, "search-previous", "", SB_AT(MAIN) | SB_AT(PAGE) | SB_AT(FLEET), 0, "the place before")                              \
-    ACTION(FILTER, "filter", "filter", SB_AT(MAIN) | SB_AT(RUNNING) | SB_AT(FLEET), 0, "show only the rows that fit a regular expression (! in front: that do not)")     \
+    ACTION(FILTER, "filter", "filter", SB_AT(MAIN) | SB_AT(RUNNING) | SB_AT(FLEET) | SB_AT(OVERVIEW), 0, "show only the rows that fit a regular expression (! in front: that do not)")     \
     ACTION(UNDO_FILTER, "undo-filter", "", SB_AT(MAIN), 0, "take back the last change of a filter")                               \
     ACTION(SORT, "sort", "", SB_AT(MAIN) | SB_AT(RUNNING), 0, "sort this pane by the next of its columns")                                         \
     ACTION(REVERSE, "reverse", "", SB_AT(MAIN) | SB_AT(RUNNING), 0, "turn the order of this pane round")                                           \

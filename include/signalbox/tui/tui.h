@@ -43,6 +43,8 @@ struct sb_tui_setup {
                                        here, and the meeting is opened at once; NULL: everything is shown as it is */
     int64_t minutes;                /* of a meeting, for each card; 0: five */
     bool ascii;                     /* the terminal shows nothing else */
+    bool copy;                      /* what is shown is a copy, and its owner elsewhere: leaving ends nothing, and is not asked about */
+    const char *open;               /* the card or anomaly that is opened as soon as it has come; copied; NULL: none */
     int64_t wall_ms;
 };
 
