@@ -132,6 +132,13 @@ def approved_by_another_host(lab, store):
     row = lab.until("the card in the store", lambda: store.db.cards.find_one({"_id.card": id, "sha256": card["hash"], "state": "awaiting_approval"}))
     L.require(row["title"] == card["title"] and row["needs"] == 1 and row["environment"] == "staging", "the copy of the card: %s" % row)
     with_hash = ("--hash", card["hash"], "--target", card["target"])
+    primary = store.db.client.primary
+    try:  # another member of the store is its primary from here on
+        store.db.client.admin.command("replSetStepDown", 60, secondaryCatchUpPeriodSecs=5)
+    except pymongo.errors.AutoReconnect:
+        pass
+    lab.until("another primary of the store", lambda: store.db.client.primary not in (None, primary))
+    well(lab)
     says(there.store("approve", id, "--hash", "0" * 64, "--sign", bob[0], "--as", "bob"), 1, "is not the hash of")
     says(there.store("approve", id, *with_hash, "--sign", mallory[0], "--as", "bob"), 4, "the signature does not count")
     says(there.store("approve", id, *with_hash, "--sign", carol[0], "--as", "carol"), 4, "the signature does not count")
