@@ -292,7 +292,6 @@ def errors(c, db):
     fails("an admin command elsewhere", 13, lambda: db.command("replSetGetStatus"))
     fails("a collection that is there already", 48, lambda: db.create_collection("crud", check_exists=False))
     fails("a collation that is not simulated, and it says so", 238, lambda: db.crud.find_one({"a": 1}, collation={"locale": "en", "strength": 2}))
-    fails("a change stream: not simulated, and it says so", 238, lambda: db.crud.watch())
     with pymongo.MongoClient(host=["%s:%d" % c.address], username="u", password="p", directConnection=True) as stranger:
         fails("a login where there are no users", 18, lambda: stranger.e2e.crud.find_one())
     fails("a time series: not simulated, and it says so", 238, lambda: db.create_collection("seen", timeseries={"timeField": "t"}))
