@@ -43,7 +43,7 @@ def restore(client, begun):
 
 def answer():
     if WORDS == ["status", "--out=json"]:
-        rs, host = re.search("replicaSet=([^&]+)", os.environ["PBM_MONGODB_URI"])[1], re.search("@([^/]+)/", os.environ["PBM_MONGODB_URI"])[1]
+        rs, host = re.search("replicaSet=([^&]+)", os.environ["PBM_MONGODB_URI"])[1], re.search("//(?:[^@]*@)?([^/]+)/", os.environ["PBM_MONGODB_URI"])[1]
         return dict({"backups": {"snapshot": []}, "cluster": [{"rs": rs, "nodes": [{"host": host, "agent": "v2.5.0", "role": "P", "ok": True}]}], "pitr": {"conf": False, "run": False}, "running": {}},
                     **HOW.get("status", {}))
     if WORDS == ["list", "--out=json"]:
