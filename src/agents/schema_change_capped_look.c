@@ -16,7 +16,7 @@
 #define ROUND 256          /* a server's sizes are multiples of this */
 #define LEAST_BYTES 4096
 #define LONGEST_NAME 235
-#define ORDER_LOOK 1000    /* neighbours that are held against each other */
+#define ORDER_LOOK 1000    /* neighbours that are held against each other, at either end */
 #define FALLING_PER_MILLE 20 /* two clients that insert at once may be out of step so often */
 #define FIT_LOOK 200000    /* documents whose size is read, from the newest on */
 
@@ -179,7 +179,7 @@ static bool number_of(const bson_iter_t *it, double *out)
 
 struct order {
     double last;
-    bool has_last;
+    bool has_last, back; /* from the newest on */
     int64_t compared, falling, others;
 };
 
@@ -194,7 +194,7 @@ static bool take_order(void *ctx, const bson_t *doc)
     }
     if (o->has_last) {
         o->compared++;
-        o->falling += v < o->last;
+        o->falling += o->back ? v > o->last : v < o->last;
     }
     o->last = v;
     o->has_last = true;
@@ -211,16 +211,20 @@ static int look_at_order(struct looking *l, struct sb_err *err)
         return -1;
     bool one_type = !e.found || sb_id_divisible(&e);
     sb_id_edges_release(&e);
-    bson_t *find = BCON_NEW("find", BCON_UTF8(l->f->coll), "projection", "{", "_id", BCON_INT32(1), "}", "hint", "{", "$natural", BCON_INT32(1), "}", "limit", BCON_INT64(ORDER_LOOK), "batchSize", BCON_INT64(ORDER_LOOK), "singleBatch", BCON_BOOL(true));
-    int64_t n = one_type ? sb_read_cursor(l->conn, l->f->db, find, ORDER_LOOK, take_order, &o, err) : 0;
-    bson_destroy(find);
-    if (n < 0)
-        return -1;
+    for (int way = 1; one_type && way >= -1; way -= 2) {
+        o.has_last = false;
+        o.back = way < 0;
+        bson_t *find = BCON_NEW("find", BCON_UTF8(l->f->coll), "projection", "{", "_id", BCON_INT32(1), "}", "hint", "{", "$natural", BCON_INT32(way), "}", "limit", BCON_INT64(ORDER_LOOK), "batchSize", BCON_INT64(ORDER_LOOK), "singleBatch", BCON_BOOL(true));
+        int64_t n = sb_read_cursor(l->conn, l->f->db, find, ORDER_LOOK, take_order, &o, err);
+        bson_destroy(find);
+        if (n < 0)
+            return -1;
+    }
     if (!one_type || o.others || o.falling * 1000 > o.compared * FALLING_PER_MILLE)
         return sb_fail(err, SB_EINPUT, "%.120s does not become capped: its _id does not follow the order of insertion (%s), and only by _id it can be copied while it is written. A capped collection drops what was inserted first", l->q->ns,
                        !one_type || o.others ? "it is not an ObjectId, a number or a date in each" : "it falls from one document to the next");
-    snprintf(text, sizeof text, "of %" PRId64 " documents the next one has the smaller _id in %" PRId64, o.compared, o.falling);
-    return tell(l, "the order of _id and that of insertion", text, o.compared + 1 >= l->f->documents ? "measured" : "sampled") ? sb_fail_nomem(err) : 0;
+    snprintf(text, sizeof text, "of %" PRId64 " neighbours, the oldest and the newest, the later one has the smaller _id in %" PRId64, o.compared, o.falling);
+    return tell(l, "the order of _id and that of insertion", text, l->f->documents <= ORDER_LOOK ? "measured" : "sampled") ? sb_fail_nomem(err) : 0;
 }
 
 /* ---- what fits ---- */

@@ -144,6 +144,30 @@ static void a_merge_goes_in_ranges_as_an_update_does(void **state)
     assert_false(sb_command_divides(NULL));
 }
 
+static bool appends(const char *command, char *into, size_t cap)
+{
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_statement s;
+    bool is = sb_statement_open(command, &s, &err) == 0 && sb_statement_appends(&s, into, cap);
+    sb_statement_release(&s);
+    return is;
+}
+
+/* Only what goes whole into a collection that was made here is put there in order; the way back from it goes as any merge. */
+static void whole_documents_are_appended_to_what_was_made(void **state)
+{
+    (void)state;
+    char into[192], small[8];
+    static const char forward[] = "{\"aggregate\": \"c\", \"pipeline\": [{\"$match\": {}}, {\"$merge\": {\"into\": \"signalbox_made_1\"}}], \"$db\": \"shop\"}";
+    assert_true(appends(forward, into, sizeof into));
+    assert_string_equal(into, "signalbox_made_1");
+    assert_false(appends(forward, small, sizeof small));
+    assert_false(appends("{\"aggregate\": \"signalbox_made_1\", \"pipeline\": [{\"$match\": {}}, {\"$merge\": {\"into\": \"c\"}}], \"$db\": \"shop\"}", into, sizeof into));
+    assert_false(appends("{\"aggregate\": \"c\", \"pipeline\": [{\"$match\": {}}, {\"$project\": {}}, {\"$merge\": {\"into\": \"signalbox_made_1\"}}], \"$db\": \"shop\"}", into, sizeof into));
+    assert_false(appends("{\"aggregate\": \"c\", \"pipeline\": [{\"$match\": {}}, {\"$merge\": {\"into\": 1}}], \"$db\": \"shop\"}", into, sizeof into));
+    assert_false(appends("{\"update\": \"c\", \"updates\": [{\"q\": {}, \"u\": []}], \"$db\": \"shop\"}", into, sizeof into));
+}
+
 static void a_delete_goes_in_ranges_and_keeps_what_it_is_held_against(void **state)
 {
     (void)state;
@@ -256,6 +280,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(a_write_says_what_it_sets), cmocka_unit_test(names_that_cannot_be_moved_are_refused), cmocka_unit_test(code_is_handed_over_with_any_name),
                                        cmocka_unit_test(only_what_is_the_same_each_time_is_computed), cmocka_unit_test(a_merge_goes_in_ranges_as_an_update_does),
+                                       cmocka_unit_test(whole_documents_are_appended_to_what_was_made),
                                        cmocka_unit_test(a_delete_goes_in_ranges_and_keeps_what_it_is_held_against), cmocka_unit_test(a_write_makes_the_same_of_a_field_on_both_sides),
                                        cmocka_unit_test(types_convert_where_a_value_keeps_what_it_says), cmocka_unit_test(an_unknown_way_fails_closed)};
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -44,6 +44,7 @@ def fill(db):
     db.changed.update_one({"_id": 3}, {"$set": {"level": 9}})
     db.named.insert_many([{"_id": "n%d" % n} for n in range(10)])
     db.mixed.insert_many([line(n) for n in range(50, 0, -1)])
+    db.late.insert_many([line(n) for n in range(1500)] + [line(n) for n in range(3000, 2400, -1)])  # out of order at its newest end
     db.expiring.insert_one({"_id": 1, "at": datetime.datetime(2020, 1, 1)})
     db.expiring.create_index("at", expireAfterSeconds=10**9)
     db.taxes.insert_one(line(1))
@@ -56,7 +57,7 @@ def refusals(lab):
     M.refused(lab, (("make shop.log capped", "How large may it become?"), ("cap shop.log at 1 KB", "between 4096 bytes"), ("rename the field capped to cap in shop.log", "no document of shop.log holds capped"), ("make shop.log capped at 10 bytes", "between 4096 bytes"), ("make shop.ring capped at 1 MB", "capped already"),
                     ("make shop.seen capped at 1 MB", "neither a view"), ("make shop.nowhere capped at 1 MB", "no collection"), ("make shop.gone capped at 1 MB", "1 deletes and 0 updates"),
                     ("make shop.changed capped at 1 MB", "0 deletes and 1 updates"), ("make shop.named capped at 1 MB", "does not follow the order of insertion"),
-                    ("make shop.mixed capped at 1 MB", "does not follow the order of insertion"), ("make shop.expiring capped at 1 MB", "expire by its index at_1"), ("make shop.kept capped at 1 MB", "kept_uncapped is there already"),
+                    ("make shop.mixed capped at 1 MB", "does not follow the order of insertion"), ("make shop.late capped at 1 MB", "does not follow the order of insertion"), ("make shop.expiring capped at 1 MB", "expire by its index at_1"), ("make shop.kept capped at 1 MB", "kept_uncapped is there already"),
                     ("make shop.taxes capped at 1 MB", "is kept for 3650 days")))
 
 
