@@ -367,6 +367,16 @@ static int check_unique(struct change_look *l, struct sb_err *err)
     return sb_change_evidence(l, l->q->field, "every value once, as the unique index on the new name wants it", "measured") ? sb_fail_nomem(err) : 0;
 }
 
+/* A unique index on the field that goes, where more than one document comes to be without it. */
+static int check_unique_old(const struct change_look *l, struct sb_err *err)
+{
+    const char *field = l->q->field;
+    return l->unique_old[0] ? sb_fail(err, SB_EINPUT, "the unique index %.80s is on %.80s: without it two documents are the same to that index, and the server refuses the second. Drop it first, or make it anew as a partial "
+                                                      "one for documents that have %.80s",
+                                      l->unique_old, field, field)
+                            : 0;
+}
+
 static int check_documents(struct change_look *l, struct sb_err *err)
 {
     const struct sb_change_question *q = l->q;
@@ -377,10 +387,8 @@ static int check_documents(struct change_look *l, struct sb_err *err)
         return sb_fail(err, SB_EINPUT, "no document of %.150s holds %.100s", q->ns, q->field);
     if (q->change == SB_CHANGE_SERIES)
         return sb_change_look_series(l, err);
-    if (l->unique_old[0] && l->f->documents > 1 && !(q->repair || q->only))
-        return sb_fail(err, SB_EINPUT, "the unique index %.80s is on %.80s: without it two documents are the same to that index, and the server refuses the second. Drop it first, or make it anew as a partial one "
-                                       "for documents that have %.80s",
-                       l->unique_old, q->field, q->field);
+    if (!q->only && l->f->documents > 1 && check_unique_old(l, err))
+        return -1;
     if (q->change == SB_CHANGE_EXPIRE)
         return sb_change_look_expire(l, err);
     if (q->change == SB_CHANGE_ARCHIVE)
@@ -391,8 +399,8 @@ static int check_documents(struct change_look *l, struct sb_err *err)
         return sb_change_look_embed(l, err);
     if (check_arrays(l, q->field, err) || (q->change == SB_CHANGE_ADD && check_parents(l, q->field, err)) || (q->change == SB_CHANGE_RENAME && check_rename(l, err)) || check_unique(l, err))
         return -1;
-    if (q->change == SB_CHANGE_REMOVE)
-        return sb_change_look_kept(l, err);
+    if (q->change == SB_CHANGE_REMOVE) /* of a few documents that break a rule it is known by now how many they are */
+        return sb_change_look_kept(l, err) || (q->only && l->f->left != 1 && check_unique_old(l, err)) ? -1 : 0;
     if (q->change == SB_CHANGE_RETYPE && sb_change_look_retype(l, err))
         return -1;
     if (q->expression && sb_change_look_computed(l, err))

@@ -176,7 +176,7 @@ static void a_delete_goes_in_ranges_and_keeps_what_it_is_held_against(void **sta
     static const char command[] = "{\"delete\": \"c\", \"deletes\": [{\"q\": {\"at\": {\"$lt\": 5}}, \"limit\": 0}], \"$copyTo\": \"d\", \"comment\": \"x\", \"$db\": \"shop\"}";
     bson_t *range = bson_new_from_json((const uint8_t *)"{\"_id\": {\"$lte\": 7}}", -1, NULL);
     sb_assert_ok(sb_statement_open(command, &s, &err), err);
-    assert_true(s.deletes && !s.merges);
+    assert_true(s.deletes && !s.merges && !s.once);
     char *narrowed = sb_statement_narrowed(&s, range);
     bson_t *got = bson_new_from_json((const uint8_t *)narrowed, -1, NULL);
     char *json = bson_as_relaxed_extended_json(got, NULL);
@@ -189,6 +189,9 @@ static void a_delete_goes_in_ranges_and_keeps_what_it_is_held_against(void **sta
     sb_statement_release(&s);
     assert_true(sb_command_divides(command));
     assert_false(sb_command_counts(command));
+    sb_assert_ok(sb_statement_open("{\"delete\": \"d\", \"deletes\": [{\"q\": {}, \"limit\": 0}], \"$noneIn\": {\"coll\": \"c\", \"field\": \"a\"}, \"$db\": \"shop\"}", &s, &err), err);
+    assert_true(s.deletes && s.once); /* what stays fits too: a second look would never end */
+    sb_statement_release(&s);
 }
 
 /* Writes of the same make the same of a field, others something else. */
