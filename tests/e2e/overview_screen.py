@@ -123,8 +123,7 @@ def main():
         leave(t)
 
         # a rejection is signed, too
-        lab.ask("create an index on shop.orders {total: 1}")
-        second = lab.ids("create_index")[-1]
+        second = lab.ask("create an index on shop.orders {total: 1}")["cards"][-1]["id"]
         lab.until_state(second, "awaiting_approval")
         lab.until("the second card in the store", lambda: store.db.cards.find_one({"_id.card": second, "state": "awaiting_approval"}))
         t = console(there, 120, 40, "--filter", second)
@@ -132,9 +131,9 @@ def main():
         t.send("G\r")
         t.wait("[1 summary")
         t.send("r")
-        t.wait("reason")
+        t.wait("Reject %s, because" % second)
         t.send("not now\r")
-        t.wait("its owner took it: ")
+        t.wait("rejected by bob, signed, through the store: not now")
         L.require(lab.state_of(second) == "rejected", lab.card(second))
         taken = store.db.approvals.find_one({"card": second})
         L.require(taken["what"] == "reject" and json.loads(taken["statement"])["reason"] == "not now" and taken["by"] == "bob", "%s" % taken)
