@@ -253,6 +253,9 @@ class Run:
             with pymongo.MongoClient(d.uri, serverSelectionTimeoutMS=30000, readConcernLevel="majority") as client:
                 for n, doc in enumerate(client.watched.effects.find().sort("$natural", 1)):
                     operations.append({"op": "effect", "key": doc["nonce"], "c": doc["c"], "epoch": doc["epoch"], "t0": doc["t0"], "t1": doc["t0"], "res": "ok", "deployment": d.uri, "n": n})
+        with pymongo.MongoClient(self.store.uri, serverSelectionTimeoutMS=30000, readConcernLevel="majority") as client:
+            for doc in client.signalbox.approvals.find({"answer": {"$ne": None}}):  # also those whose writer died before it heard of it
+                operations.append({"op": "answer", "key": doc["_id"], "c": "the store", "ran": doc["answer"]["ok"], "t0": time.monotonic_ns(), "t1": time.monotonic_ns(), "res": "ok"})
         return operations
 
     def go(self):

@@ -25,36 +25,44 @@ class Wrong(Exception):
 def linearize(operations, first, step, most=2_000_000):
     """Whether the operations on one object have an order in which each is what `step` says: step(state, operation) gives the states that
     it can lead to, [] none. Operations without an answer may be left out. Raises Wrong; OverflowError where the search got too large."""
-    ops = sorted(operations, key=lambda o: o["t0"])
-    ends = [math.inf if o["res"] == "unknown" else o["t1"] for o in ops]
-    n, must = len(ops), sum(o["res"] != "unknown" for o in ops)
-    # `low`: all before it are done. `done`: those at or above it that are. So a state of the search is small where few overlap.
-    seen, stack, deepest = set(), [(0, frozenset(), first, 0)], (0, first)
+    ops = sorted((o for o in operations if o["res"] != "unknown"), key=lambda o: o["t0"])
+    maybe = sorted((o for o in operations if o["res"] == "unknown"), key=lambda o: o["t0"])
+    n = len(ops)
+    # Those with an answer: all before `low` are done, and of the others those in `done`, so that what is remembered is small where few
+    # overlap. Those without one are open for ever: what is remembered of them is which were taken, and only where it changed something.
+    seen, stack, deepest = set(), [(0, frozenset(), frozenset(), first)], (-1, 0, frozenset(), first)
     while stack:
-        low, done, state, answered = stack.pop()
-        if answered == must:
+        low, done, taken, state = stack.pop()
+        if low == n:
             return
-        if (low, done, state) in seen:
+        if (low, done, taken, state) in seen:
             continue
-        seen.add((low, done, state))
+        seen.add((low, done, taken, state))
         if len(seen) > most:
             raise OverflowError("more than %d states" % most)
-        if answered >= deepest[0]:
-            deepest = (answered, state, low, done)
-        before = min(ends[i] for i in range(low, n) if i not in done)
-        for i in range(low, n):
-            if ops[i]["t0"] > before:
-                break  # something had been answered before this was asked
-            if i in done:
+        if low + len(done) > deepest[0]:
+            deepest = (low + len(done), low, done, state)
+        before, i = math.inf, low
+        while i < n and ops[i]["t0"] <= before:  # until something had been answered before this was asked
+            if i not in done:
+                before = min(before, ops[i]["t1"])
+            i += 1
+        for k, o in enumerate(maybe):
+            if o["t0"] > before:
+                break
+            if k not in taken:
+                stack.extend((low, done, taken | {k}, after) for after in step(state, o) if after != state)
+        for k in range(low, i):
+            if k in done or ops[k]["t0"] > before:
                 continue
-            for after in step(state, ops[i]):
-                reached, rest = low, set(done) | {i}
+            for after in step(state, ops[k]):
+                reached, rest = low, set(done) | {k}
                 while reached in rest:
                     rest.discard(reached)
                     reached += 1
-                stack.append((reached, frozenset(rest), after, answered + (ops[i]["res"] != "unknown")))
-    stuck = [o for i, o in enumerate(ops) if i >= deepest[2] and i not in deepest[3]][:4]
-    raise Wrong("no order fits: %d of %d placed, the state then was %r, and none of these can be next: %s" % (deepest[0], must, deepest[1], stuck))
+                stack.append((reached, frozenset(rest), taken, after))
+    stuck = [o for i, o in enumerate(ops) if i >= deepest[1] and i not in deepest[2]][:4]
+    raise Wrong("no order fits: %d of %d placed, the state then was %r, and none of these can be next: %s" % (deepest[0], n, deepest[3], stuck))
 
 
 def lease_step(state, o):
