@@ -63,7 +63,7 @@ struct wire {
 
 static inline bool wire_is_read(const bson_t *command)
 {
-    static const char *const reads[] = {"hello", "ismaster", "isMaster", "ping", "buildInfo", "buildinfo", "serverStatus", "replSetGetStatus", "find", "listIndexes", "listShards", "balancerStatus", "listCollections",
+    static const char *const reads[] = {"analyzeShardKey", "hello", "ismaster", "isMaster", "ping", "buildInfo", "buildinfo", "serverStatus", "replSetGetStatus", "find", "listIndexes", "listShards", "balancerStatus", "listCollections",
                                         "listDatabases", "collStats", "dbStats", "getLog", "currentOp", "explain", "getMore", "killCursors", "endSessions", "hostInfo", "getParameter",
                                         "getCmdLineOpts", "connectionStatus", "top", "replSetGetConfig", "count", "distinct", "getDefaultRWConcern"};
     bson_iter_t it, stages, stage;
