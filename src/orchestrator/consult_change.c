@@ -354,7 +354,7 @@ static void back(struct sb_orchestrator *o, void *p)
     if (first)
         sb_fail(&c->err, SB_ENO, "%.40s is about %.120s (%s): a collection is not renamed or replaced under a plan that has its name. Let it end, or reject it, and ask again", first->card.id, first->card.target,
                 sb_name(&sb_states, first->card.state));
-    const struct held_card *same = c->err.code == SB_OK && !c->key && c->q.change != SB_CHANGE_SERIES && c->field ? planned(o, c) : NULL;
+    const struct held_card *same = c->err.code == SB_OK && !c->key && c->field ? planned(o, c) : NULL;
     struct sb_str text;
     sb_str_init(&text);
     if (same)
