@@ -18,6 +18,7 @@
 #define SAMPLE 2000
 #define MINUTE_S 60
 #define HOUR_S 3600
+#define LONGEST_NAME 235 /* of a collection that may be sharded one day */
 
 /* ---- looking ---- */
 
@@ -98,6 +99,8 @@ int sb_change_look_series(struct change_look *l, struct sb_err *err)
     char text[160], note[256] = "";
     if (strchr(q->field, '.') || (q->new_field && (strchr(q->new_field, '.') || strcmp(q->new_field, "_id") == 0 || strcmp(q->new_field, q->field) == 0)))
         return sb_fail(err, SB_EINPUT, "the time and the meta field of a time series are two fields of the document itself, and neither is _id");
+    if (strlen(q->ns) + sizeof "system.buckets._before_series" > LONGEST_NAME || strlen(l->f->coll) + sizeof "_before_series" > sizeof l->f->coll)
+        return sb_fail(err, SB_EINPUT, "%.150s has a name too long for one beside it", q->ns);
     if (version_of(l, err) || look_at_dates(l, err) || look_at_spread(l, err))
         return -1;
     if (q->new_field) {
