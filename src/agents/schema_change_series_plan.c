@@ -53,8 +53,8 @@ static int copy_card(const struct change_maker *m, const char *title, struct sb_
     int rc = sb_change_open_card(m, 1, c, SB_KIND_OBSERVE, "copy", sb_format("All is copied: %s", title),
                                  sb_format("What is older than the first measurement that was written to both is copied by hand, while the applications write both. A time series has no unique _id: what is sent twice is there twice. So the "
                                            "code of this card asks before each range which of it is there, and one copy of it may run at a time; it can be ended and begun anew. Then every document of %s is looked for in %s: each once, and "
-                                           "saying the same. Whether it is so is asked until it is. To go back, drop %s.",
-                                           q->ns, q->into, q->into));
+                                           "saying the same. Whether it is so is asked until it is. What is deleted from %s meanwhile stays in the time series, and is not seen here. To go back, drop %s.",
+                                           q->ns, q->into, q->ns, q->into));
     return rc || add_held(m, c) ? -1 : 0;
 }
 

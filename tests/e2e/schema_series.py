@@ -134,7 +134,7 @@ def once(found, expected, what):
 
 
 def write_both(lab, db, id, sensors):
-    """Written to one alone it is not done; written to both it is, also when its owner is killed."""
+    """Written to one alone, or changed, it is not done; inserted into both it is, also when its owner is killed."""
     lab.until("the time series to be asked for", lambda: "shop.readings_series is no time series on ts" in phase(lab, id))
     make = next(iter(v for k, v in notes_of(lab, id).items() if k.startswith("By hand")))
     options = {"timeField": "ts", "metaField": "sensor", "granularity": "minutes"}
@@ -143,6 +143,12 @@ def write_both(lab, db, id, sensors):
     lab.until("what is written to one alone to be told", lambda: "is not in shop.readings_series" in phase(lab, id))
     L.require(lab.state_of(id) == "executing", "it is over though one is written alone")
     sensors.turn("both")
+
+    def changed():  # in two steps, which leave it as it was
+        db.readings.update_one({"_id": 5}, {"$set": {"seen": True}})
+        db.readings.update_one({"_id": 5}, {"$unset": {"seen": ""}})
+        return "a document was updated or deleted" in phase(lab, id)
+    lab.until("a change of a document to be told", changed)
     lab.until("some inserts", lambda: "inserts seen" in phase(lab, id) and not phase(lab, id).startswith("0 of"))
     lab.kill()
     lab.start()
