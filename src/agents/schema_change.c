@@ -358,7 +358,7 @@ static int plan_remove(const struct change_maker *p, struct sb_card *card)
 int sb_schema_change(const struct sb_server *server, const struct sb_change_question *q, struct sb_change_plan *out, struct sb_err *err)
 {
     static const size_t phases[] = {[SB_CHANGE_RENAME] = 4, [SB_CHANGE_ADD] = 1, [SB_CHANGE_REMOVE] = 2, [SB_CHANGE_RETYPE] = 2, [SB_CHANGE_EXPIRE] = 0, [SB_CHANGE_ARCHIVE] = 1,
-                                     [SB_CHANGE_EXTRACT] = 4, [SB_CHANGE_EMBED] = 3, [SB_CHANGE_SERIES] = 1};
+                                     [SB_CHANGE_EXTRACT] = 4, [SB_CHANGE_EMBED] = 3, [SB_CHANGE_SERIES] = 0};
     struct change_facts f = {.documents = 0};
     memset(out, 0, sizeof *out);
     if (q->change == SB_CHANGE_SHARD_KEY)
@@ -371,7 +371,9 @@ int sb_schema_change(const struct sb_server *server, const struct sb_change_ques
         sb_change_facts_release(&f);
         return -1;
     }
-    struct change_maker p = {.q = q, .f = &f, .phases = q->change == SB_CHANGE_EXPIRE ? sb_change_expire_phases(&f) : phases[q->change]};
+    struct change_maker p = {.q = q, .f = &f, .phases = phases[q->change]};
+    if (q->change == SB_CHANGE_EXPIRE || q->change == SB_CHANGE_SERIES)
+        p.phases = q->change == SB_CHANGE_EXPIRE ? sb_change_expire_phases(&f) : sb_change_series_phases(&f);
     out->n = p.phases;
     int rc = q->change == SB_CHANGE_RENAME   ? plan_rename(&p, out->card)
              : q->change == SB_CHANGE_REMOVE ? plan_remove(&p, out->card)

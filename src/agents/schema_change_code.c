@@ -207,3 +207,75 @@ int sb_change_code(const struct sb_change_question *q, size_t phase, struct sb_c
     free(n.coll);
     return rc;
 }
+
+/* A measurement goes into the time series first: what is in the old collection is in both then, and a copy puts nothing there twice. */
+static int write_series(const struct names *n, struct sb_card *card)
+{
+    return note(card, "Node.js: insert into both, the time series first, with one _id",
+                sb_format("const measurement = { _id: new ObjectId(), ...doc };\n"
+                          "await db.collection(%s).insertOne(measurement);\n"
+                          "await db.collection(%s).insertOne(measurement);",
+                          n->into, n->coll)) ||
+                   note(card, "Python: insert into both, the time series first, with one _id",
+                        sb_format("measurement = {\"_id\": ObjectId(), **doc}\n"
+                                  "db[%s].insert_one(measurement)\n"
+                                  "db[%s].insert_one(measurement)",
+                                  n->into, n->coll))
+               ? -1
+               : 0;
+}
+
+static int copy_series(const struct names *n, struct sb_card *card)
+{
+    return note(card, "Node.js: copy what is not there yet; one of these at a time",
+                sb_format("const old = db.collection(%s), series = db.collection(%s);\n"
+                          "for (let last; ; ) {\n"
+                          "  const docs = await old.find(last === undefined ? {} : { _id: { $gt: last } }).sort({ _id: 1 }).limit(500).toArray();\n"
+                          "  if (!docs.length) break;\n"
+                          "  const times = docs.map((d) => +d[%s]), ids = docs.map((d) => d._id);\n"
+                          "  const range = { $gte: new Date(Math.min(...times)), $lte: new Date(Math.max(...times)) };\n"
+                          "  const there = new Set(await series.find({ [%s]: range, _id: { $in: ids } }).map((d) => EJSON.stringify(d._id)).toArray());  // EJSON from \"bson\"\n"
+                          "  const fresh = docs.filter((d) => !there.has(EJSON.stringify(d._id)));\n"
+                          "  if (fresh.length) await series.insertMany(fresh);\n"
+                          "  last = docs[docs.length - 1]._id;\n"
+                          "}",
+                          n->coll, n->into, n->field, n->field)) ||
+                   note(card, "Python: copy what is not there yet; one of these at a time",
+                        sb_format("old, series, last = db[%s], db[%s], None\n"
+                                  "while docs := list(old.find({} if last is None else {\"_id\": {\"$gt\": last}}).sort(\"_id\", 1).limit(500)):\n"
+                                  "    times, ids = [d[%s] for d in docs], [d[\"_id\"] for d in docs]\n"
+                                  "    found = series.find({%s: {\"$gte\": min(times), \"$lte\": max(times)}, \"_id\": {\"$in\": ids}}, {\"_id\": 1})\n"
+                                  "    there = {bson.encode({\"_id\": d[\"_id\"]}) for d in found}  # import bson\n"
+                                  "    fresh = [d for d in docs if bson.encode({\"_id\": d[\"_id\"]}) not in there]\n"
+                                  "    if fresh:\n"
+                                  "        series.insert_many(fresh)\n"
+                                  "    last = ids[-1]",
+                                  n->coll, n->into, n->field, n->field))
+               ? -1
+               : 0;
+}
+
+static int read_series(const struct names *n, struct sb_card *card)
+{
+    return note(card, "Node.js: read the time series, then write it alone",
+                sb_format("const found = await db.collection(%s).find({ [%s]: { $gte: from, $lt: to } }).toArray();  // first: wherever it is read\n"
+                          "await db.collection(%s).insertOne(doc);  // then: wherever it is written",
+                          n->into, n->field, n->into)) ||
+                   note(card, "Python: read the time series, then write it alone",
+                        sb_format("found = list(db[%s].find({%s: {\"$gte\": start, \"$lt\": end}}))  # first: wherever it is read\n"
+                                  "db[%s].insert_one(doc)  # then: wherever it is written",
+                                  n->into, n->field, n->into))
+               ? -1
+               : 0;
+}
+
+int sb_change_series_code(const struct sb_change_question *q, size_t phase, struct sb_card *card)
+{
+    struct names n = {quoted(q->field), quoted(q->new_field), quoted(strchr(q->ns, '.') + 1), quoted(q->into ? strchr(q->into, '.') + 1 : NULL)};
+    int rc = !n.field || !n.fresh || !n.coll || !n.into ? -1 : phase == 0 ? write_series(&n, card) : phase == 1 ? copy_series(&n, card) : read_series(&n, card);
+    free(n.into);
+    free(n.field);
+    free(n.fresh);
+    free(n.coll);
+    return rc;
+}

@@ -155,6 +155,11 @@ int sb_change_count_writes(struct sb_conn *conn, const char *ns, struct change_w
 int sb_change_look_series(struct change_look *l, struct sb_err *err);
 int sb_change_plan_series(const struct change_maker *m, struct sb_card *card);
 
+/* Does something stand in the way? Then there is one card of advice; else so many phases, made by the third. */
+bool sb_change_series_barred(const struct change_facts *f);
+size_t sb_change_series_phases(const struct change_facts *f);
+int sb_change_series_cards(const struct change_maker *m, struct sb_card *card);
+
 struct change_capped {
     int64_t bytes;       /* as the server rounds them */
     bson_t options;      /* of the collection, that the new one gets too; and its indexes, an array, without the one on _id */
@@ -173,5 +178,6 @@ char *sb_change_move(const struct change_maker *m, size_t i, const char *what, c
 
 /* Code for an application, in this phase (from 0) of the plan. -1 out of memory. */
 int sb_change_code(const struct sb_change_question *q, size_t phase, struct sb_card *card);
+int sb_change_series_code(const struct sb_change_question *q, size_t phase, struct sb_card *card); /* q->into: the time series */
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Would a collection fit into a time series? What stands in the way is measured, and which granularity its measurements have; what comes
- * of it is one card of advice, with what a person does. A server only creates a time series empty, renames none, and takes no $merge
- * into one: nothing is copied from here. */
+ * Would a collection fit into a time series? What stands in the way is measured, and which granularity its measurements have. Something
+ * does: one card of advice, with what a person does. Nothing does: the phases of schema_change_series_plan.c. A server only creates a time
+ * series empty, renames none, and takes no $merge into one: nothing is copied from here. */
 #include "schema_change_private.h"
 
 #include "architect_read.h"
@@ -18,6 +18,7 @@
 #define SAMPLE 2000
 #define MINUTE_S 60
 #define HOUR_S 3600
+#define LONGEST_NAME 235 /* of a collection that may be sharded one day */
 
 /* ---- looking ---- */
 
@@ -98,6 +99,8 @@ int sb_change_look_series(struct change_look *l, struct sb_err *err)
     char text[160], note[256] = "";
     if (strchr(q->field, '.') || (q->new_field && (strchr(q->new_field, '.') || strcmp(q->new_field, "_id") == 0 || strcmp(q->new_field, q->field) == 0)))
         return sb_fail(err, SB_EINPUT, "the time and the meta field of a time series are two fields of the document itself, and neither is _id");
+    if (strlen(q->ns) + sizeof "system.buckets._before_series" > LONGEST_NAME || strlen(l->f->coll) + sizeof "_before_series" > sizeof l->f->coll)
+        return sb_fail(err, SB_EINPUT, "%.150s has a name too long for one beside it", q->ns);
     if (version_of(l, err) || look_at_dates(l, err) || look_at_spread(l, err))
         return -1;
     if (q->new_field) {
@@ -111,6 +114,7 @@ int sb_change_look_series(struct change_look *l, struct sb_err *err)
     struct change_writes w;
     if (sb_change_count_writes(l->conn, q->ns, &w, err)) {
         *err = (struct sb_err)SB_ERR_INIT;
+        l->f->left = -1;
         return sb_change_evidence(l, "deletes and updates in the oplog", "not known: the oplog cannot be read in time", "unknown") ? sb_fail_nomem(err) : 0;
     }
     l->f->left = w.deletes + w.updates;
@@ -120,12 +124,14 @@ int sb_change_look_series(struct change_look *l, struct sb_err *err)
 
 /* ---- the card ---- */
 
-static int add_barred(const struct sb_change_question *q, const struct change_facts *f, struct sb_card *c, bool *barred)
+static int add_barred(const struct sb_change_question *q, const struct change_facts *f, struct sb_card *c)
 {
     struct sb_str s;
     sb_str_init(&s);
     if (f->offenders)
         sb_str_addf(&s, f->offenders < 0 ? "Whether each document has a date in %s is not known.\n" : "%2$" PRId64 " documents have no one date in %1$s: a time series refuses each of them. Mend them, or take them elsewhere.\n", q->field, f->offenders);
+    if (f->left < 0)
+        sb_str_addf(&s, "No oplog that can be read here tells whether documents are updated or deleted, or whether the applications write both.\n");
     if (f->left > 0)
         sb_str_addf(&s, "Documents are updated or deleted, as the oplog says: of a time series only the meta field can be updated, and deletes go by it (before 7.0), or are slow.\n");
     if (f->indexes)
@@ -134,8 +140,7 @@ static int add_barred(const struct sb_change_question *q, const struct change_fa
         sb_str_addf(&s, "There is a validator: a time series has none.\n");
     if (f->sharded)
         sb_str_addf(&s, "It is sharded: a time series is sharded by its meta field or its time field.\n");
-    *barred = s.len > 0;
-    int rc = !sb_str_ok(&s) || (s.len && sb_side_note_add(c, "What stands in the way", s.p));
+    int rc = !sb_str_ok(&s) || sb_side_note_add(c, "What stands in the way", s.p);
     sb_str_release(&s);
     return rc ? -1 : 0;
 }
@@ -160,14 +165,10 @@ static int add_ways(const struct sb_change_question *q, const struct change_fact
 int sb_change_plan_series(const struct change_maker *m, struct sb_card *card)
 {
     const struct sb_change_question *q = m->q;
-    bool barred = false;
-    int rc = sb_change_open_card(m, 0, card, SB_KIND_ADVISORY, "advice", sb_format("Advice"),
-                                 sb_format("Measured on %s; nothing is changed from here. A server creates a time series empty, renames none and merges nothing into one, and whether both are written no oplog tells of one: the copy and the "
-                                           "switch are a person's.",
-                                           q->ns));
-    rc = rc || add_barred(q, m->f, card, &barred) || add_ways(q, m->f, card);
-    free(card->title);
-    card->title = sb_format("Time series of %s on %s%s%s: %s", q->ns, q->field, q->new_field ? ", meta " : "", q->new_field ? q->new_field : "", barred ? "not as it stands" : "it fits");
+    if (!sb_change_series_barred(m->f))
+        return sb_change_series_cards(m, card);
+    int rc = sb_change_open_card(m, 0, card, SB_KIND_ADVISORY, "advice", sb_format("Time series of %s on %s%s%s: not as it stands", q->ns, q->field, q->new_field ? ", meta " : "", q->new_field ? q->new_field : ""),
+                                 sb_format("Measured on %s; nothing is changed from here. Once nothing stands in the way, asked again, this is a plan of four phases.", q->ns));
     card->risk = SB_HIGH;
-    return rc || !card->title ? -1 : 0;
+    return rc || add_barred(q, m->f, card) || add_ways(q, m->f, card) ? -1 : 0;
 }

@@ -20,6 +20,8 @@ static const struct {
     {"set_with", sb_next_look},
     {"embedded", sb_next_extracted},
     {"renamed", sb_next_look},
+    {"series_written", sb_next_series_written},
+    {"series_held", sb_next_series_held},
 };
 
 bool sb_step_iterates(const struct sb_step *s)

@@ -12,6 +12,8 @@ int sb_next_batch(const struct sb_server *server, const struct sb_turn_question 
 int sb_next_append(const struct sb_server *server, const struct sb_turn_question *q, struct sb_turn_answer *out, struct sb_err *err);
 int sb_next_look(const struct sb_server *server, const struct sb_turn_question *q, struct sb_turn_answer *out, struct sb_err *err);
 int sb_next_pair(const struct sb_server *server, const struct sb_turn_question *q, struct sb_turn_answer *out, struct sb_err *err);
+int sb_next_series_written(const struct sb_server *server, const struct sb_turn_question *q, struct sb_turn_answer *out, struct sb_err *err);
+int sb_next_series_held(const struct sb_server *server, const struct sb_turn_question *q, struct sb_turn_answer *out, struct sb_err *err);
 int sb_next_extracted(const struct sb_server *server, const struct sb_turn_question *q, struct sb_turn_answer *out, struct sb_err *err);
 
 /* step_oplog.c: one turn of reading the record of writes on. The step's own find, from q->place on, is given to `take` entry by entry.

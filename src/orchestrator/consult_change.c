@@ -180,6 +180,16 @@ static int check_kept(const struct sb_orchestrator *o, const char *from, const c
     return sb_fail(err, SB_EPOLICY, "%.100s is kept for %" PRId64 " days by its name (%.120s), and %.100s would not be: let the config keep that first", from, was->days, was->why, to);
 }
 
+/* What a plan of a time series calls the two collections. */
+static int check_series_kept(const struct sb_orchestrator *o, const char *ns, struct sb_err *err)
+{
+    char *series = sb_format("%s_series", ns), *aside = sb_format("%s_before_series", ns);
+    int rc = !series || !aside ? sb_fail_nomem(err) : check_kept(o, ns, series, err) || check_kept(o, ns, aside, err) ? -1 : 0;
+    free(series);
+    free(aside);
+    return rc;
+}
+
 /* A capped collection keeps nothing for a time: what goes is what does not fit. */
 static int check_not_kept(const struct sb_orchestrator *o, const char *ns, struct sb_err *err)
 {
@@ -333,7 +343,7 @@ static const struct held_card *in_the_way(struct sb_orchestrator *o, const struc
     for (size_t i = 0; i < o->cards_n; i++) {
         const struct sb_card *k = &o->cards[i]->card;
         const struct sb_blast_radius *b = &k->blast_radius;
-        bool about = sb_streq(k->target, c->ns) || sb_streq(k->target, c->into) || sb_strs_has(b->namespaces, b->namespaces_n, c->ns) || sb_strs_has(b->namespaces, b->namespaces_n, c->into);
+        bool about = sb_streq(k->target, c->ns) || sb_streq(k->target, c->into) || sb_strs_has(b->namespaces, b->namespaces_n, c->ns) || (c->into && sb_strs_has(b->namespaces, b->namespaces_n, c->into));
         if (about && sb_card_open(k) && k->state != SB_ADVISORY && sb_streq(k->deployment_id, c->deployment_id))
             return o->cards[i];
     }
@@ -350,11 +360,11 @@ static void back(struct sb_orchestrator *o, void *p)
     }
     sb_o_record_reads(o, held, &c->plan.reads);
     sb_o_record_reads(o, held, &c->uses.reads);
-    const struct held_card *first = c->err.code == SB_OK && whole(c) ? in_the_way(o, c) : NULL;
+    const struct held_card *first = c->err.code == SB_OK && (whole(c) || (c->q.change == SB_CHANGE_SERIES && c->plan.n > 1)) ? in_the_way(o, c) : NULL;
     if (first)
         sb_fail(&c->err, SB_ENO, "%.40s is about %.120s (%s): a collection is not renamed or replaced under a plan that has its name. Let it end, or reject it, and ask again", first->card.id, first->card.target,
                 sb_name(&sb_states, first->card.state));
-    const struct held_card *same = c->err.code == SB_OK && !c->key && c->q.change != SB_CHANGE_SERIES && c->field ? planned(o, c) : NULL;
+    const struct held_card *same = c->err.code == SB_OK && !c->key && c->field ? planned(o, c) : NULL;
     struct sb_str text;
     sb_str_init(&text);
     if (same)
@@ -443,6 +453,10 @@ int sb_o_consult_change(struct sb_orchestrator *o, struct held_case *held, const
         return sb_fail(err, SB_ENO, "Whether the applications follow is read from the oplog, and a sharded cluster has one on each shard, which no mongos shows: nothing is proposed.");
     }
     if (c->q.change == SB_CHANGE_NAME && check_kept(o, c->ns, c->into, err)) {
+        free_change(c);
+        return -1;
+    }
+    if (c->q.change == SB_CHANGE_SERIES && check_series_kept(o, ns, err)) {
         free_change(c);
         return -1;
     }

@@ -3,6 +3,7 @@
 
 #include "change_event.h"
 #include "commands.h"
+#include "series.h"
 #include "view.h"
 
 #include <stdlib.h>
@@ -279,7 +280,7 @@ static int check_place(struct sim_call *c, const struct sim_watch *watch)
     if (watch->kind == SIM_WATCH_COLL && coll && strncmp(coll, ".system.", 8) == 0)
         return sim_fail(&c->fail, SIM_INVALID_NAMESPACE, "$changeStream may not be opened on the internal %s collection", c->ns);
     if (watch->kind == SIM_WATCH_COLL && !sim_coll_find(&c->m->cat, c->ns) && sim_view_find(&c->m->cat, c->ns))
-        return sim_fail(&c->fail, 166, "Namespace %s is a view, not a collection", c->ns);
+        return sim_fail(&c->fail, 166, "Namespace %s is a %s", c->ns, sim_series_find(&c->m->cat, c->ns) ? "timeseries collection" : "view, not a collection");
     return 0;
 }
 

@@ -10,6 +10,7 @@
 
 #include "commands.h"
 #include "ddl.h"
+#include "series.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -263,7 +264,10 @@ int sim_cmd_create_indexes(struct sim_call *c)
         return sim_fail(&c->fail, SIM_BAD_VALUE, "Must specify at least one index to create");
     if (sim_check_writable(c) || check_quorum(c, sim_arg(c, "commitQuorum")))
         return -1;
-    struct sim_coll *coll = sim_coll_find(&c->m->cat, c->ns);
+    struct sim_coll *coll = sim_series_find(&c->m->cat, c->ns);
+    if (coll)
+        return sim_series_refuse_indexes(c, coll, list);
+    coll = sim_coll_find(&c->m->cat, c->ns);
     bool created = !coll;
     if (check_specs(c, coll, list, fresh, &n))
         return -1;
@@ -433,10 +437,10 @@ int sim_cmd_list_indexes(struct sim_call *c)
     if (sim_call_ns(c) || sim_arg_bool(c, "includeBuildUUIDs", &uuids))
         return -1;
     struct sim_coll *coll = sim_coll_find(&c->m->cat, c->ns);
-    if (!coll)
+    if (!coll && !sim_series_find(&c->m->cat, c->ns))
         return sim_fail(&c->fail, SIM_NAMESPACE_NOT_FOUND, "ns does not exist: %s", c->ns);
     int64_t batch = cursor.type == BSON_TYPE_DOCUMENT ? sim_int(sim_find(cursor.p, "batchSize"), -1) : -1;
-    for (unsigned i = 0; i < coll->indexes; i++)
+    for (unsigned i = 0; coll && i < coll->indexes; i++)
         if (sim_docs_add(&docs, listed(coll->index[i], uuids))) {
             sim_docs_release(&docs);
             return sim_fail_nomem(&c->fail);

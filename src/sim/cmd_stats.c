@@ -7,6 +7,7 @@
 
 #include "commands.h"
 #include "diag.h"
+#include "series.h"
 #include "view.h"
 
 #include <openssl/evp.h>
@@ -94,8 +95,12 @@ int sim_cmd_coll_stats(struct sim_call *c)
     int64_t scale;
     if (sim_call_ns(c) || scale_of(c, &scale))
         return -1;
-    struct sim_coll *coll = sim_coll_find(&c->m->cat, c->ns);
+    struct sim_coll *coll = sim_coll_find(&c->m->cat, c->ns), *series = coll ? NULL : sim_series_find(&c->m->cat, c->ns);
     sim_w_text(c->reply, "ns", c->ns);
+    if (series) {
+        sim_series_put_stats(c->reply, series);
+        coll = series;
+    }
     if (!coll) { /* of a collection that is not there the server says that it is empty */
         static const char *const zero[] = {"size", "count", "storageSize", "totalSize", "nindexes", "totalIndexSize"};
         for (size_t i = 0; i < SB_COUNT(zero); i++)
@@ -291,12 +296,19 @@ static int add_info(struct sim_call *c, struct sim_docs *docs, struct sim_doc *d
     return 0;
 }
 
+static struct sim_doc *shown_view(const struct sim_call *c, const uint8_t *view, const struct sim_coll *views, bool names)
+{
+    const char *ns = sim_text(sim_find(view, "_id"));
+    const struct sim_coll *series = sim_series_find(&c->m->cat, ns);
+    return series ? sim_series_info(series, names) : view_info(view, ns + views->db_n + 1, names);
+}
+
 static int collect_views(struct sim_call *c, struct sim_docs *docs, const struct sim_coll *views, bool names, const struct sim_filter *f)
 {
     int rc = 0;
     for (uint64_t rid = 0; rc == 0 && (rid = sim_records_from(&views->records, rid + 1));) {
         const uint8_t *view = sim_records_get(&views->records, rid)->bson;
-        rc = add_info(c, docs, view_info(view, sim_text(sim_find(view, "_id")) + views->db_n + 1, names), f);
+        rc = add_info(c, docs, shown_view(c, view, views, names), f);
     }
     return rc;
 }

@@ -12,6 +12,7 @@
 
 #include "commands.h"
 #include "ddl.h"
+#include "series.h"
 #include "validation.h"
 #include "write_out.h"
 
@@ -179,10 +180,10 @@ static struct sim_doc *prepare_insert(struct sim_call *c, const uint8_t *doc, st
     return d;
 }
 
-static int insert_one(struct sim_call *c, struct sim_coll *coll, const uint8_t *doc, int32_t stmt, struct sim_fail *f)
+/* Takes d. */
+static int insert_one(struct sim_call *c, struct sim_coll *coll, struct sim_doc *d, int32_t stmt, struct sim_fail *f)
 {
     struct sim_write_work work = {0};
-    struct sim_doc *d = prepare_insert(c, doc, f);
     if (!d)
         return f->code ? -1 : sim_fail_nomem(f);
     bool refused = sim_validate_document(c, coll, NULL, d->bson, f) || claim(c, coll, d->bson, f);
@@ -204,7 +205,7 @@ static int insert_one(struct sim_call *c, struct sim_coll *coll, const uint8_t *
 
 int sim_write_insert(struct sim_call *c, struct sim_coll *coll, const uint8_t *doc)
 {
-    return insert_one(c, coll, doc, 0, &c->fail);
+    return insert_one(c, coll, prepare_insert(c, doc, &c->fail), 0, &c->fail);
 }
 
 int sim_cmd_insert(struct sim_call *c)
@@ -216,9 +217,11 @@ int sim_cmd_insert(struct sim_call *c)
     c->op.top = SIM_TOP_INSERT;
     if (begin_batch(c, "documents", &b) || sim_arg_bool(c, "ordered", &ordered))
         return -1;
-    struct sim_coll *coll = sim_need_coll(c);
+    struct sim_coll *series = sim_series_find(&c->m->cat, c->ns), *coll = series ? series : sim_need_coll(c);
     if (!coll)
         return -1;
+    if (series && c->in_txn)
+        return sim_fail(&c->fail, SIM_NOT_IN_TXN, "Cannot insert into a time-series collection in a multi-document transaction: %s", c->ns);
     begin_errors(&errors);
     int64_t n = 0;
     c->op.keys_inserted = 0;
@@ -228,7 +231,8 @@ int sim_cmd_insert(struct sim_call *c)
         const uint8_t *doc = sim_batch_next(&b);
         if (!doc)
             break;
-        if (insert_one(c, coll, doc, (int32_t)i, &f)) {
+        struct sim_doc *d = series ? sim_series_measurement(c, series, doc, &f) : prepare_insert(c, doc, &f);
+        if (insert_one(c, coll, d, (int32_t)i, &f)) {
             if (fails_whole(c, &f)) {
                 sim_w_release(&errors.w);
                 return -1;
@@ -596,14 +600,18 @@ static int run_statements(struct sim_call *c, bool update)
 {
     struct sim_batch b;
     struct errors errors;
-    struct sim_w upserted;
+    struct sim_w upserted, inside;
     bool ordered = true;
     int64_t n = 0, modified = 0, ups = 0;
     if (begin_batch(c, update ? "updates" : "deletes", &b) || sim_arg_bool(c, "ordered", &ordered))
         return -1;
     c->op.in_top = false;
     snprintf(c->op.ns, sizeof c->op.ns, "%s.$cmd", c->db);
+    struct sim_coll *series = sim_series_find(&c->m->cat, c->ns);
+    if (series && sim_series_begin(c, series, update ? b.n : 1))
+        return -1;
     begin_errors(&errors);
+    sim_w_init(&inside);
     sim_w_init(&upserted);
     sim_w_array(&upserted, "list");
     for (size_t i = 0; i < b.n; i++) {
@@ -616,7 +624,9 @@ static int run_statements(struct sim_call *c, bool update)
         c->m->next_opid--; /* a statement is part of its command's operation */
         c->m->n.op[update ? SIM_OP_UPDATE : SIM_OP_DELETE]++;
         st.op.keys_inserted = st.op.keys_deleted = 0;
-        int rc = check_statement(c, doc, update, &f) || open_statement(c, doc, update, false, &st, &f) ? -1 : 0;
+        int rc = check_statement(c, doc, update, &f);
+        const uint8_t *todo = rc || !series ? doc : sim_series_statement(series, doc, update, &inside, &f);
+        rc = rc || !todo || open_statement(c, todo, update, false, &st, &f) ? -1 : 0;
         if (rc == 0) {
             sim_exec_count_accesses(st.find->exec);
             rc = run_statement(c, &st, &f);
@@ -625,6 +635,7 @@ static int run_statements(struct sim_call *c, bool update)
             statement_release(&st);
             sim_w_release(&errors.w);
             sim_w_release(&upserted);
+            sim_w_release(&inside);
             return -1;
         }
         account(c, &st, doc, &f);
@@ -649,6 +660,7 @@ static int run_statements(struct sim_call *c, bool update)
     if (ups && list)
         sim_w_val(c->reply, "upserted", sim_find(list, "list"));
     sim_w_release(&upserted);
+    sim_w_release(&inside);
     if (update)
         sim_w_int(c->reply, "nModified", modified);
     put_concern(c);

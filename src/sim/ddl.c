@@ -10,6 +10,7 @@
 
 #include "commands.h"
 #include "ddl.h"
+#include "series.h"
 #include "view.h"
 
 #include <string.h>
@@ -115,7 +116,11 @@ int sim_cmd_create(struct sim_call *c)
     if (sim_coll_find(&c->m->cat, c->ns))
         return sim_fail(&c->fail, SIM_NAMESPACE_EXISTS, "Collection already exists. NS: %s", c->ns);
     if (sim_view_find(&c->m->cat, c->ns))
-        return sim_fail(&c->fail, SIM_NAMESPACE_EXISTS, "A view already exists. NS: %s", c->ns);
+        return sim_fail(&c->fail, SIM_NAMESPACE_EXISTS, "A %s already exists. NS: %s", sim_series_find(&c->m->cat, c->ns) ? "timeseries collection" : "view", c->ns);
+    if (sim_arg(c, "timeseries").type)
+        return sim_series_create(c);
+    if (sim_arg(c, "expireAfterSeconds").type)
+        return sim_fail(&c->fail, SIM_INVALID_OPTIONS, "'expireAfterSeconds' is only supported on time-series collections");
     if (sim_arg(c, "viewOn").type || sim_arg(c, "pipeline").type)
         return sim_view_create(c);
     if (capped && size <= 0)
@@ -181,7 +186,7 @@ int sim_cmd_drop(struct sim_call *c)
     log_command(c, 518070, "CMD: drop");
     struct sim_coll *coll = sim_coll_find(&c->m->cat, c->ns);
     if (!coll && sim_view_find(&c->m->cat, c->ns))
-        return sim_view_drop(c);
+        return sim_series_find(&c->m->cat, c->ns) ? sim_series_drop(c) : sim_view_drop(c);
     if (!coll)
         return sim_fail(&c->fail, SIM_NAMESPACE_NOT_FOUND, "ns not found");
     const char *name = c->ns + strlen(c->db) + 1;
@@ -309,6 +314,16 @@ static void log_coll_mod(struct sim_call *c)
     sim_w_release(&w);
 }
 
+/* What else a server changes of a time series, its granularity and expiry, is among the options that are not simulated. */
+static int refuse_series(struct sim_call *c)
+{
+    static const char *const others[] = {"validator", "validationLevel", "validationAction", "viewOn", "pipeline"};
+    for (size_t i = 0; i < SB_COUNT(others); i++)
+        if (sim_arg(c, others[i]).type)
+            return sim_fail(&c->fail, SIM_INVALID_OPTIONS, "option not supported on a time-series collection: %s", others[i]);
+    return sim_fail(&c->fail, SIM_NOT_IMPLEMENTED, "this change of a time series is not simulated");
+}
+
 int sim_cmd_coll_mod(struct sim_call *c)
 {
     struct sim_w o;
@@ -316,6 +331,8 @@ int sim_cmd_coll_mod(struct sim_call *c)
     if (sim_call_ns(c))
         return -1;
     struct sim_coll *coll = sim_coll_find(&c->m->cat, c->ns);
+    if (!coll && sim_series_find(&c->m->cat, c->ns))
+        return refuse_series(c);
     if (!coll && sim_view_find(&c->m->cat, c->ns))
         return sim_view_modify(c);
     if (!coll)

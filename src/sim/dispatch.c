@@ -11,6 +11,7 @@
 
 #include "commands.h"
 #include "read_point.h"
+#include "series.h"
 #include "view.h"
 
 #include <stddef.h>
@@ -115,7 +116,8 @@ int sim_call_ns(struct sim_call *c)
     c->ns[db + 1 + n] = '\0';
     memcpy(c->op.ns, c->ns, db + n + 2);
     c->op.in_top = true;
-    if ((c->cmd->flags & SIM_NO_VIEW) && !sim_coll_find(&c->m->cat, c->ns) && sim_view_find(&c->m->cat, c->ns))
+    if ((c->cmd->flags & SIM_NO_VIEW) && !sim_coll_find(&c->m->cat, c->ns) && sim_view_find(&c->m->cat, c->ns) &&
+        !((c->cmd->flags & SIM_SERIES) && sim_series_find(&c->m->cat, c->ns)))
         return sim_fail(&c->fail, 166, "Namespace %s is a view, not a collection", c->ns);
     return 0;
 }

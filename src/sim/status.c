@@ -7,6 +7,7 @@
 
 #include "commands.h"
 #include "flow.h"
+#include "series.h"
 #include "status.h"
 
 #include <string.h>
@@ -49,7 +50,7 @@ static void put_catalog(struct sim_call *c)
     sim_w_doc(w, "catalogStats");
     sim_w_i32(w, "collections", own);
     sim_w_i32(w, "capped", capped);
-    sim_w_i32(w, "timeseries", 0);
+    sim_w_i32(w, "timeseries", sim_series_count(cat));
     sim_w_i32(w, "views", 0);
     sim_w_i32(w, "internalCollections", internal);
     sim_w_i32(w, "internalViews", 0);

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ttl.h"
 
+#include "series.h"
+
 #include <signalbox/base/array.h>
 #include <signalbox/sim/repl.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -52,10 +55,29 @@ static int expired(const struct sim_index *x, int64_t until, struct rids *out)
     return rc;
 }
 
+/* Of a time series a server deletes whole buckets, and one that may hold a measurement that has to stay is kept. */
+static int expired_in_series(const struct sim_coll *c, const uint8_t *series, int64_t until, struct rids *out)
+{
+    char path[280];
+    snprintf(path, sizeof path, "measurement.%.255s", sim_text(sim_find(series, "timeField")));
+    until -= sim_int(sim_find(series, "bucketMaxSpanSeconds"), 0) * 1000;
+    for (uint64_t rid = 0; (rid = sim_records_from(&c->records, rid + 1));) {
+        struct sim_val at = sim_path(sim_records_get(&c->records, rid)->bson, path);
+        if (at.type != BSON_TYPE_DATE_TIME || sim_i64(at.p) > until)
+            continue;
+        if (SB_GROW(out->rid, out->cap, out->n + 1))
+            return -1;
+        out->rid[out->n++] = rid;
+    }
+    return 0;
+}
+
+/* x NULL: of a time series. */
 static void delete_expired(struct sim *s, struct sim_member *m, struct sim_coll *c, const struct sim_index *x)
 {
     struct rids found = {NULL, 0, 0};
-    if (expired(x, sim_now_ms(s) - x->expire_after * 1000, &found) == 0)
+    int64_t after = x ? x->expire_after : sim_int(sim_find(c->options->bson, "expireAfterSeconds"), 0), until = sim_now_ms(s) - after * 1000;
+    if ((x ? expired(x, until, &found) : expired_in_series(c, sim_series_options(c), until, &found)) == 0)
         for (size_t i = 0; i < found.n; i++) {
             struct sim_doc *d = sim_records_get(&c->records, found.rid[i]);
             struct sim_write_work work = {0};
@@ -81,6 +103,8 @@ static void on_pass(struct sim *s, void *ctx)
         for (unsigned k = 0; k < c->indexes; k++)
             if (c->index[k]->ttl && !c->index[k]->building && !c->index[k]->field[0].hashed)
                 delete_expired(s, m, c, c->index[k]);
+        if (sim_series_options(c) && sim_find(c->options->bson, "expireAfterSeconds").type)
+            delete_expired(s, m, c, NULL);
     }
     if (sim_ttl_begin(s))
         return; /* out of memory: no more passes, as metrics.ttl.passes shows */

@@ -6,6 +6,7 @@
 
 #include "commands.h"
 #include "ddl.h"
+#include "series.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,10 +57,19 @@ static void put_stages(struct sim_w *w, struct sim_val stages)
         sim_w_val(w, NULL, e.v);
 }
 
+/* Of a time series, and not of its measurements. */
+static bool asks_for_statistics(struct sim_val stages)
+{
+    struct sim_elem e;
+    struct sim_iter it = sim_iter_of(stages.p);
+    return stages.type == BSON_TYPE_ARRAY && sim_next(&it, &e) && e.v.type == BSON_TYPE_DOCUMENT && sim_find(e.v.p, "$collStats").type;
+}
+
 int sim_view_resolve(struct sim_call *c, struct sim_val stages, struct sim_w *w)
 {
     const uint8_t *view[DEEPEST];
     size_t n = 0;
+    bool whole = asks_for_statistics(stages) && sim_series_find(&c->m->cat, c->ns);
     for (const uint8_t *v; !sim_coll_find(&c->m->cat, c->ns) && (v = sim_view_find(&c->m->cat, c->ns));) {
         if (n == DEEPEST)
             return sim_fail(&c->fail, 165, "View depth too deep or view cycle detected; maximum depth is %d", DEEPEST);
@@ -70,7 +80,7 @@ int sim_view_resolve(struct sim_call *c, struct sim_val stages, struct sim_w *w)
         return 0;
     c->op.base = c->ns;
     sim_w_array(w, "pipeline");
-    while (n)
+    while (n && !whole)
         put_stages(w, sim_find(view[--n], "pipeline"));
     put_stages(w, stages);
     sim_w_end(w);
@@ -207,14 +217,9 @@ static struct sim_doc *definition(const struct sim_call *c, struct sim_val on, s
     return d;
 }
 
-int sim_view_create(struct sim_call *c)
+int sim_view_define(struct sim_call *c, struct sim_val on, struct sim_val pipeline)
 {
-    struct sim_val on = sim_arg(c, "viewOn"), pipeline = sim_arg(c, "pipeline");
     struct sim_write_work work = {0};
-    if (!on.type)
-        return sim_fail(&c->fail, SIM_INVALID_OPTIONS, "'viewOn' is required when 'pipeline' is specified");
-    if (check(c, on, pipeline))
-        return -1;
     struct sim_coll *views = need_views(c);
     struct sim_doc *d = views ? definition(c, on, pipeline) : NULL;
     if (!d)
@@ -224,6 +229,14 @@ int sim_view_create(struct sim_call *c)
         rc = sim_fail_nomem(&c->fail);
     sim_doc_unref(d);
     return rc;
+}
+
+int sim_view_create(struct sim_call *c)
+{
+    struct sim_val on = sim_arg(c, "viewOn"), pipeline = sim_arg(c, "pipeline");
+    if (!on.type)
+        return sim_fail(&c->fail, SIM_INVALID_OPTIONS, "'viewOn' is required when 'pipeline' is specified");
+    return check(c, on, pipeline) ? -1 : sim_view_define(c, on, pipeline);
 }
 
 int sim_view_modify(struct sim_call *c)

@@ -20,8 +20,9 @@ int sim_view_resolve(struct sim_call *c, struct sim_val stages, struct sim_w *w)
 /* {pipeline: [..]} of a find, count or distinct command: what it asks of a view. 0 or -1. */
 int sim_view_question(struct sim_call *c, const uint8_t *cmd, const char *name, struct sim_w *w);
 
-/* create and collMod {viewOn, pipeline}, and drop, on c->ns. 0 or -1. */
+/* create and collMod {viewOn, pipeline}, and drop, on c->ns; and what create does once it is allowed. 0 or -1. */
 int sim_view_create(struct sim_call *c);
+int sim_view_define(struct sim_call *c, struct sim_val on, struct sim_val pipeline);
 int sim_view_modify(struct sim_call *c);
 int sim_view_drop(struct sim_call *c);
 

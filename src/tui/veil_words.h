@@ -158,7 +158,7 @@ static const char *const veil_words[] = {
     "sampleRate", "sampled", "sampler", "samples", "sampling", "sat", "save", "saves", "say", "says", "sb", "scan", "scanned", "scanning",
     "schedule", "scheduled", "schedules", "schema", "schema_change_private", "scope", "scratch", "screens", "sealed", "search", "searches",
     "season", "seat", "second", "secondary", "seconds", "seconds_without_a_sample", "secret", "secs_running", "section", "see", "seen",
-    "seldom", "selectivity", "self", "send", "sends", "sensitive", "sent", "sentinel", "sentinels", "seq", "series", "serve", "served",
+    "seldom", "selectivity", "self", "send", "sends", "sensitive", "sent", "sentinel", "sentinels", "seq", "series", "series_held", "series_written", "serve", "served",
     "server", "serverStatus", "servers", "serves", "service", "set", "setFeatureCompatibilityVersion", "setField", "setName",
     "setParameter", "set_with", "sets", "setting", "settings", "settling", "seven", "several", "sh", "sha256", "shadow", "shape",
     "shape_builder", "shape_docs_per_returned", "shape_latency_us", "shape_reduce", "shape_tree", "shapes", "shard", "shardCollection",

@@ -466,7 +466,7 @@ static void test_capped(void **state)
     rig_fails(&r, "t", "{'create':'cap'}", 48, "Collection already exists. NS: t.cap");
     rig_fails(&r, "t", "{'create':'cap2','capped':true}", 72, "the 'size' field is required when 'capped' is true");
     rig_fails(&r, "t", "{'create':'cap2','size':5}", 72, "the 'capped' field needs to be true");
-    rig_fails(&r, "t", "{'create':'ts','timeseries':{'timeField':'t'}}", 238, "not simulated");
+    rig_fails(&r, "t", "{'create':'ts','clusteredIndex':{'key':{'_id':1},'unique':true}}", 238, "not simulated");
 }
 
 static void test_renamed(void **state)

@@ -24,9 +24,11 @@
  *             at once where that was asked for -> nobody writes by the old name any more (measured)
  *   capped    a collection becomes capped: a new one beside, with its indexes, filled in the order of insertion -> caught up with and given
  *             its name once nobody writes (measured); the old one stays aside
+ *   series    a collection becomes a time series (`field` is its time, new_field its meta field or NULL). What stands in the way is measured, and
+ *             leads to one card of advice; else: write both (measured) -> copied by hand (measured) -> only the new is written (measured)
+ *             -> the old one gets another name
  *
- * A shard key (SB_CHANGE_SHARD_KEY) is judged (shard_key.h): one card of advice, and no plan. So is a time series (SB_CHANGE_SERIES: `field` is its
- * time, new_field its meta field or NULL): what stands in the way is measured. A validator (SB_CHANGE_VALIDATE) is planned by schema_validate.h, with the same cards.
+ * A shard key (SB_CHANGE_SHARD_KEY) is judged (shard_key.h): one card of advice, and no plan. A validator (SB_CHANGE_VALIDATE) is planned by schema_validate.h, with the same cards.
  *
  * What is lost by a change is kept beside the collection, in one whose name begins with SB_BEFORE_PREFIX, by the server itself:
  * no value of a document passes through this program (but those that are moved, in one transaction). Taken back, a document gets its old value where it still says what the

@@ -27,6 +27,9 @@
  * `new_field` say the same, within half a minute, in either order.
  * "extracted": every document that has `field` is gone over until each has one of its _id in the collection `new_field`.
  * "embedded": the same, until the step's own aggregation finds none of them. Both send nothing.
+ * "series_written": the record of writes is read until each insert has put the same into the time series `new_field` (its time field is
+ * `field`) within half a minute, once; an update or a delete breaks the rule. "series_held": every document is gone over until each is
+ * in that time series once and says the same. Both send nothing.
  *
  * Thread: any worker; blocks for some seconds at most. */
 #ifndef SIGNALBOX_AGENTS_STEP_ITERATOR_H

@@ -62,9 +62,9 @@ int sb_check_add(struct sb_check **list, size_t *n, const char *check, const cha
 /* How a step is carried out that is more than one command: by the step iterator of this name (agents/step_iterator.h), which
  * derives each command from the step's own. */
 struct sb_step_work {
-    char *how;         /* "batches", "both_written", "unwritten", "retyped", "validated", "pair_written", "extracted", "set_with", "embedded", "renamed"; NULL: the step is one command */
+    char *how;         /* "batches", "both_written", "unwritten", "retyped", "validated", "pair_written", "extracted", "set_with", "embedded", "renamed", "series_written", "series_held"; NULL: the step is one command */
     char *field, *new_field; /* what is looked for in the writes; may be NULL. Of "retyped" the second is the type that goes, of
-                              * "pair_written" and "extracted" it is a collection */
+                              * "pair_written" and "extracted" it is a collection, of "series_..." a time series */
     int64_t docs;      /* batches: documents in one */
     int64_t delay_ms;  /* between two of them, at least */
     int64_t max_lag_s, max_queued, max_cache_ppm, min_oplog_s; /* it waits while one of them is broken; 0: not looked at */

@@ -48,6 +48,7 @@ enum sim_command_flags {
     SIM_WRITE_CONCERN = 512,
     SIM_NO_VIEW = 1024, /* only on collections */
     SIM_MIRRORED = 2048,
+    SIM_SERIES = 4096, /* of the views it takes only time series */
 };
 
 struct sim_call;
