@@ -153,7 +153,7 @@ int sb_change_look_retype(struct change_look *l, struct sb_err *err)
     if (sb_change_look_kept(l, err))
         return -1;
     if (!q->repair && l->f->left == 0 && l->f->offenders > 0)
-        return sb_fail(err, SB_EINPUT, "no value of %.80s converts to a %.20s: all %" PRId64 " stay as they are, and there is nothing to plan. Say what they are to become: \"..., replacing what does not parse with null\"", q->field, q->type, l->f->offenders);
+        return sb_fail(err, SB_EINPUT, "no value of %.80s converts to %.20s: all %" PRId64 " stay as they are, and there is nothing to plan. Say what they are to become: \"..., replacing what does not parse with null\"", q->field, q->type, l->f->offenders);
     return 0;
 }
 
