@@ -129,6 +129,8 @@ def refusals(lab):
             ("convert word from string to date in shop.logs", "no value of word converts"),
             ("convert code from string to decimal in shop.codes", "unique index"),
             ("convert n from string to int in shop.strict", "does not allow"),
+            ("split word into a and b and c in shop.logs", "into two here"),
+            ("split nothing into a and b in shop.logs", "for none of the 2 documents"),
             ('add field x computed as {"$multiply": ["$word", 2]} to shop.logs', "cannot compute"),
             ('add field x computed as {"$function": {"args": ["$word"]}} to shop.logs', "not on the list"),
             ('add field x computed as {"$add": ["$word", 2} to shop.logs', "a brace or a quote is missing"),
