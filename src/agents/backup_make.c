@@ -2,6 +2,7 @@
 #include "bson_get.h"
 
 #include <signalbox/agents/backup_make.h>
+#include <signalbox/base/clock.h>
 
 #include <signalbox/agents/backup_restore.h>
 #include <signalbox/agents/oplog.h>
@@ -365,8 +366,11 @@ static int write_oplog(struct making *m)
     if (rc == 0)
         rc = close_oplog(m);
     m->made->consistent = rc == 0;
-    if (rc == 0)
-        snprintf(m->made->how, sizeof m->made->how, "by its oplog, to %" PRIu64 ":%" PRIu64, to >> 32, to & UINT32_MAX);
+    if (rc == 0) {
+        char at[SB_TIME_LEN + 1];
+        sb_time_format(at, (int64_t)(to >> 32) * 1000);
+        snprintf(m->made->how, sizeof m->made->how, "by its oplog, to %s (%" PRIu64 ":%" PRIu64 ")", at, to >> 32, to & UINT32_MAX);
+    }
     return rc;
 }
 

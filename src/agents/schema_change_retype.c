@@ -153,7 +153,7 @@ int sb_change_look_retype(struct change_look *l, struct sb_err *err)
     if (sb_change_look_kept(l, err))
         return -1;
     if (!q->repair && l->f->left == 0 && l->f->offenders > 0)
-        return sb_fail(err, SB_EINPUT, "no value of %.80s converts to a %.20s: all %" PRId64 " stay as they are, and there is nothing to plan. Say what they are to become: \"..., replacing what does not parse with null\"", q->field, q->type, l->f->offenders);
+        return sb_fail(err, SB_EINPUT, "no value of %.80s converts to %.20s: all %" PRId64 " stay as they are, and there is nothing to plan. Say what they are to become: \"..., replacing what does not parse with null\"", q->field, q->type, l->f->offenders);
     return 0;
 }
 
@@ -186,7 +186,11 @@ int sb_change_look_computed(struct change_look *l, struct sb_err *err)
         return sb_fail_nomem(err);
     if (count(l, sb_change_left(l->q, NULL), "documents that get it", NULL, &l->f->left, err))
         return -1;
-    return count(l, sb_change_offenders(l->q, NULL), "documents it cannot be computed for", "what it is computed from is missing there: they stay without it", &l->f->offenders, err);
+    if (count(l, sb_change_offenders(l->q, NULL), "documents it cannot be computed for", "what it is computed from is missing there: they stay without it", &l->f->offenders, err))
+        return -1;
+    if (l->f->left == 0 && l->f->offenders > 0)
+        return sb_fail(err, SB_EINPUT, "%.80s can be computed for none of the %" PRId64 " documents without it: what it is computed from is missing there, or is of another form", l->q->field, l->f->offenders);
+    return 0;
 }
 
 /* ---- the plan ---- */

@@ -151,13 +151,27 @@ static void against_null(bson_t *to, const char *key, const char *operator, cons
     bson_append_document_end(to, &doc);
 }
 
+/* {field: {$type: the type}}. A plan's commands stand as JSON on its card, and libbson reads {"$type": "date"} as the half of a binary value
+ * wherever the alias begins with a hexadecimal digit: those are asked for by their number. */
+static bson_t *is_of_type(const char *field, const char *type)
+{
+    static const struct {
+        const char *alias;
+        bson_type_t number;
+    } numbers[] = {{"double", BSON_TYPE_DOUBLE}, {"array", BSON_TYPE_ARRAY}, {"binData", BSON_TYPE_BINARY}, {"bool", BSON_TYPE_BOOL}, {"date", BSON_TYPE_DATE_TIME}, {"decimal", BSON_TYPE_DECIMAL128}};
+    for (size_t i = 0; i < SB_COUNT(numbers); i++)
+        if (strcmp(numbers[i].alias, type) == 0)
+            return BCON_NEW(field, "{", "$type", BCON_INT32((int32_t)numbers[i].number), "}");
+    return BCON_NEW(field, "{", "$type", BCON_UTF8(type), "}");
+}
+
 /* Documents whose field is of the type (and is no array that holds one), and of those the ones that can be converted (1), that
  * cannot (0), or all (-1). */
 static bson_t *of_type(const struct sb_change_question *q, const char *type, int converts)
 {
     char path[256];
     snprintf(path, sizeof path, "$%s", q->field);
-    bson_t *out = BCON_NEW(q->field, "{", "$type", BCON_UTF8(type), "}"), expr, all, eq, what, *v = sb_change_converted(q, path, true);
+    bson_t *out = is_of_type(q->field, type), expr, all, eq, what, *v = sb_change_converted(q, path, true);
     BSON_APPEND_DOCUMENT_BEGIN(out, "$expr", &expr);
     BSON_APPEND_ARRAY_BEGIN(&expr, "$and", &all);
     BSON_APPEND_DOCUMENT_BEGIN(&all, "0", &what);

@@ -412,7 +412,7 @@ int sb_strs_push(char ***items, size_t *count, const char *text)
 
 bool sb_strs_has(char *const *items, size_t count, const char *text)
 {
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; text && i < count; i++)
         if (strcmp(items[i], text) == 0)
             return true;
     return false;

@@ -45,7 +45,7 @@ static struct sb_message *request(struct sb_session *s, const char *text, struct
     sb_session_ask(s, sb_message_text(SB_ASK_REQUEST, 2, text));
     struct sb_message *m = sb_session_wait(s, SB_NEWS_ANSWER, 2, ANSWER_MS);
     if (!m)
-        sb_fail(err, SB_EIO, "no answer came within %d s", ANSWER_MS / 1000);
+        sb_session_unanswered(s, ANSWER_MS, err);
     return m;
 }
 

@@ -180,9 +180,10 @@ static void tell_live(struct sb_str *out, const struct sb_goals *g, const struct
         sb_str_adds(text, g->now.covers ? ", before the newest backup" : ", AFTER the newest backup: what was written in between is in neither");
     line(out, "oplog now", text);
     if (g->now.unprotected) {
-        sb_duration_format(age, sizeof age, now - (int64_t)(g->now.unprotected >> 32) * 1000);
-        sb_backup_moment(text, (int64_t)(g->now.unprotected >> 32) * 1000);
-        sb_str_addf(text, ", %s ago%s", age, g->now.covers ? "" : ", or before");
+        int64_t since = (int64_t)(g->now.unprotected >> 32) * 1000;
+        sb_duration_format(age, sizeof age, now - since);
+        sb_backup_moment(text, since);
+        sb_str_addf(text, ", %s%s%s", since > now ? "by a clock that is ahead of this one" : age, since > now ? "" : " ago", g->now.covers ? "" : ", or before");
     } else {
         sb_str_adds(text, "none: nothing was written since");
     }

@@ -299,8 +299,10 @@ static int show_recorded(struct sb_ledger *l, const char *id, const struct args 
 /* Without a lock, so that nobody who wants to own the ledger finds it taken. */
 static int read_ledger(const char *dir, const char *id, const struct args *a, struct sb_err *err)
 {
-    if (sb_ledger_find(dir, err))
+    if (sb_ledger_find(dir, err)) {
+        sb_link_elsewhere(dir, err);
         return -1;
+    }
     struct sb_ledger *l = sb_ledger_open(dir, SB_LEDGER_READ, NULL, err);
     int rc = !l ? -1 : id ? show_recorded(l, id, a, err) : list_cards(l, a->json, err);
     sb_ledger_close(l);
@@ -424,8 +426,10 @@ int sb_cmd_cards(int argc, char **argv)
             rc = read_ledger(dir.p, id, &a, &err);
         else if (why.code == SB_ESTATE)
             err = why;
-        else
+        else {
             sb_fail(&err, SB_ESTATE, "no signalbox owns the ledger now, so nothing can be decided; start: signalbox serve");
+            sb_link_elsewhere(dir.p, &err);
+        }
         sb_link_close(l);
     }
     sb_str_release(&dir);

@@ -91,14 +91,17 @@ const struct sb_command sb_commands[] = {
      "shop.orders\" reads a sample of at most 1,000 documents. Neither leads to a card; what was found is evidence of the case\n"
      "(audit show CASE). \"what depends on shop.orders.customer_name\" names indexes, validator, views, what applications were heard to\n"
      "ask and write, and the drivers that are connected. \"rename A to B in NS\" (\"move A.B to B in NS\"), \"add field A with default\n"
-     "VALUE to NS\" (or \"computed as {EXPRESSION}\" of other fields), \"remove field A from NS\" and \"convert A from string to date in NS\" (string, int, long, double,\n"
-     "decimal, date, objectId; \"replacing what does not parse with null\") lead to the cards\n"
-     "of a plan in phases, or to the reason why not; so do \"extract A of NS into NS2\", by which a field becomes a document of its own, its\n"
-     "way back \"embed NS2 into NS by A as B\", and \"archive documents of NS older than 730 days by A\" (\"into NS2\"), which moves them.\n"
+     "VALUE to NS\" (or \"computed as {EXPRESSION}\" of other fields), \"remove field A from NS\" and \"convert A from string to date in NS\"\n"
+     "(string, int, long, double, decimal, date, objectId; \"replacing what does not parse with null\") lead to the cards\n"
+     "of a plan in phases, or to the reason why not; so do \"split A into B and C in NS\", \"merge A and B into C in NS\", \"expire documents\n"
+     "in NS 30 days after A\", \"propose a validator for NS\", \"rename collection NS to NS2\" (\"while it is written\"), \"extract A of NS into\n"
+     "NS2\", by which a field becomes a document of its own, its way back \"embed NS2 into NS by A as B\", and \"archive documents of NS older\n"
+     "than 730 days by A\" (\"into NS2\"), which moves them.\n"
      "\"make NS capped at 1 GB\" puts a capped collection in its place, once nobody writes.\n"
      "What a conversion or a removal loses is kept beside, in a collection that the card names, for the way back. \"is {A: 1} a good\n"
      "shard key for NS?\" leads to a card of advice, by what the documents, the indexes and the operations say; nothing is sharded\n"
-     "from here. One look of each kind at a time: another one is refused until it is answered.\n\n"
+     "from here, and \"turn NS into a time series on A, meta B\" to another one. One look of each kind at a time: another one is refused\n"
+     "until it is answered.\n\n"
      "\"create an index on shop.orders {status: 1, created_at: -1}\" leads to the card of that very index, with what else is said of it:\n"
      "unique, sparse, hidden, \"expire after 30 days\", \"where {status: 'open'}\" (a partial index); also as the shell has it,\n"
      "createIndex({email: 1}, {unique: true}). What its build would fail on is a warning on the card, or the reason for none: of a\n"
@@ -496,8 +499,8 @@ const struct sb_command sb_commands[] = {
      "  maintenance DEPLOYMENT (on --until T --reason TEXT | off) [--as NAME]\n"
      "                     until T (30m, 2h, 1d from now, or a moment; 30 days at most) it is watched and nothing is executed, but\n"
      "                     what takes something back is\n\n"
-     "Exit status: 0 done, all is well, or it waits for its owner; 1 held or refused, an owner that lives, no step left open; 2 bad usage; 3 the store is away; 4 the owner\n"
-     "refused it; 5 the ledger cannot be written.\n",
+     "Exit status: 0 done, all is well, or it waits for its owner; 1 held or refused, an owner that lives, no step left open; 2 bad usage;\n"
+     "3 the store is away, or no host has made it yet; 4 the owner refused it; 5 the ledger cannot be written.\n",
      sb_cmd_store},
     {"sim", "[--server-version V] [--scenario NAME|PATH] [--seed N] [--speed N] [--members N] [--shards N] [--port P] [--tls-certificate FILE [--tls-ca FILE]] [--auth-file FILE] [--fleet N [--refuse N] [--hang N] [--lie N] [--slow N] [--faults-after SECONDS] [--write-config DIR]]", "the simulated replica set (or sharded cluster) alone, for any MongoDB client",
      "Three members, or as many as are asked for, on loopback ports that speak the MongoDB wire protocol, with a shop's clients\n"

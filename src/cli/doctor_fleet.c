@@ -33,6 +33,9 @@ struct fleet_look {
     struct sb_store *s;
     struct ledger_row *row;
     size_t n, cap;
+    struct sb_lease *leases;
+    size_t leases_n;
+    struct sb_err leases_err;
     int64_t now;
     struct sb_store_odd odd;
     bool nomem;
@@ -86,6 +89,15 @@ static bool on_checkpoint(void *ctx, const struct sb_store_checkpoint_row *c)
 
 /* ---- hosts ---- */
 
+/* A ledger that gave its lease back, or whose deployment another one has taken over, need not beat any more. */
+static bool owns(const struct fleet_look *f, const struct ledger_row *r)
+{
+    bool owns = false;
+    for (size_t i = 0; i < f->leases_n; i++)
+        owns |= strcmp(f->leases[i].owner, r->log) == 0;
+    return owns;
+}
+
 static void look_at_host(struct fleet_look *f, const struct ledger_row *r)
 {
     int64_t age = f->now > r->beat ? f->now - r->beat : 0, lag = r->head - r->in_store;
@@ -94,11 +106,15 @@ static void look_at_host(struct fleet_look *f, const struct ledger_row *r)
         sb_found(f->d, SB_FOUND_NOTE, "hosts", "", "the ledger %.12s has copies in the store, and no host says that it owns it", r->log);
     else if (late && r->draining)
         sb_found(f->d, SB_FOUND_NOTE, "hosts", "", "%s (%s) was draining, and its last beat was %" PRId64 " s ago: it has left", r->host, r->deployment, age / 1000);
+    else if (late && f->leases_n && !owns(f, r))
+        sb_found(f->d, SB_FOUND_NOTE, "hosts", "if one ought to run there, see whether it does", "%s (%s) has not beaten for %" PRId64 " s and owns no deployment now: it has ended; ledger %.12s", r->host,
+                 r->deployment, age / 1000, r->log);
     else if (late)
-        sb_found(f->d, SB_FOUND_WRONG, "hosts", "see whether its process runs and reaches the store", "%s (%s) has not beaten for %" PRId64 " s: its copies are as old", r->host, r->deployment, age / 1000);
+        sb_found(f->d, SB_FOUND_WRONG, "hosts", "see whether its process runs and reaches the store", "%s (%s) has not beaten for %" PRId64 " s: its copies are as old; ledger %.12s", r->host, r->deployment, age / 1000,
+                 r->log);
     else
-        sb_found(f->d, r->draining ? SB_FOUND_NOTE : SB_FOUND_GOOD, "hosts", "", "%s (%s), program %s, beat %" PRId64 " s ago, entry %" PRId64 "%s", r->host, r->deployment, r->program, age / 1000, r->head,
-                 r->draining ? "; it is draining" : "");
+        sb_found(f->d, r->draining ? SB_FOUND_NOTE : SB_FOUND_GOOD, "hosts", "", "%s (%s), program %s, beat %" PRId64 " s ago, entry %" PRId64 ", ledger %.12s%s", r->host, r->deployment, r->program,
+                 age / 1000, r->head, r->log, r->draining ? "; it is draining" : "");
     if (r->host_row && lag > 0)
         sb_found(f->d, lag > LAG_MOST ? SB_FOUND_WRONG : SB_FOUND_NOTE, "publish", lag > LAG_MOST ? "see what keeps it from the store: signalbox doctor on that host" : "",
                  "%s (%s): %" PRId64 " of its %" PRId64 " entries are not in the store", r->host, r->deployment, lag, r->head);
@@ -138,7 +154,7 @@ static void look_at_lease(struct fleet_look *f, const struct sb_lease *l)
     const char *name = l->name[0] ? l->name : l->deployment;
     int64_t over = f->now - l->until;
     if (l->hold.until > f->now)
-        sb_found(f->d, SB_FOUND_NOTE, "leases", "signalbox store maintenance", "%s is held in maintenance by %s for %" PRId64 " s more: %s", name, l->hold.by, (l->hold.until - f->now) / 1000, l->hold.reason);
+        sb_found(f->d, SB_FOUND_NOTE, "leases", "when it is over before: signalbox store maintenance DEPLOYMENT off", "%s is held in maintenance by %s for %" PRId64 " s more: %s", name, l->hold.by, (l->hold.until - f->now) / 1000, l->hold.reason);
     if (!l->owner[0])
         sb_found(f->d, SB_FOUND_WRONG, "leases", "start signalbox serve --fleet on a host that describes it", "nobody owns %s", name);
     else if (over > 0 && l->open.card[0])
@@ -153,16 +169,12 @@ static void look_at_lease(struct fleet_look *f, const struct sb_lease *l)
 
 static void look_at_leases(struct fleet_look *f)
 {
-    struct sb_err err = SB_ERR_INIT;
-    struct sb_lease *list = NULL;
-    size_t n = 0;
-    if (sb_store_lease_rows(f->s, &list, &n, &err))
-        sb_found(f->d, SB_FOUND_WRONG, "leases", "", "%s", err.msg);
-    else if (n == 0)
+    if (f->leases_err.code != SB_OK)
+        sb_found(f->d, SB_FOUND_WRONG, "leases", "", "%s", f->leases_err.msg);
+    else if (f->leases_n == 0)
         sb_found(f->d, SB_FOUND_NOTE, "leases", "", "there are no leases: each deployment is owned by whoever is started for it");
-    for (size_t i = 0; i < n; i++)
-        look_at_lease(f, &list[i]);
-    free(list);
+    for (size_t i = 0; i < f->leases_n; i++)
+        look_at_lease(f, &f->leases[i]);
 }
 
 /* ---- records ---- */
@@ -170,7 +182,7 @@ static void look_at_leases(struct fleet_look *f)
 static void look_at_record(struct fleet_look *f, const struct ledger_row *r)
 {
     if (r->checkpoint < 0)
-        sb_found(f->d, SB_FOUND_NOTE, "ledgers", "", "%s (%s) has put no checkpoint into the store", r->host, r->deployment);
+        sb_found(f->d, SB_FOUND_NOTE, "ledgers", "signalbox audit checkpoint, there", "%s (%s) has put no checkpoint into the store; ledger %.12s", r->host, r->deployment, r->log);
     else if (r->checkpoint > r->in_store)
         sb_found(f->d, SB_FOUND_WRONG, "ledgers", "the store lost entries, or was restored: see signalbox help store",
                  "the checkpoint of %s (%s) covers %" PRId64 " entries, and the store has %" PRId64 " of them", r->host, r->deployment, r->checkpoint, r->in_store);
@@ -286,6 +298,8 @@ static void look_at_store(struct doctor *d, const struct sb_config *c, struct fl
         sb_found(d, SB_FOUND_GOOD, "store", "", "%s, %zu ledgers", sb_store_shown(f->s), f->n);
     else
         sb_found(d, SB_FOUND_WRONG, "store", "see signalbox help store", "%s", why);
+    if (sb_store_lease_rows(f->s, &f->leases, &f->leases_n, &f->leases_err))
+        f->leases_n = 0;
     qsort(f->row, f->n, sizeof *f->row, by_host);
     for (size_t i = 0; i < f->n; i++)
         look_at_host(f, &f->row[i]);
@@ -302,7 +316,7 @@ int sb_doctor_fleet(struct doctor *d, struct sb_err *err)
 {
     struct sb_config config = {0};
     struct sb_err why = SB_ERR_INIT;
-    struct fleet_look f = {.d = d};
+    struct fleet_look f = {.d = d, .leases_err = SB_ERR_INIT};
     int rc = sb_config_use(&config, NULL, err);
     if (rc == 0 && !(f.s = sb_store_at_hand(&config, &why))) {
         if (why.code == SB_EUSAGE)
@@ -317,6 +331,7 @@ int sb_doctor_fleet(struct doctor *d, struct sb_err *err)
     for (size_t i = 0; i < f.n; i++)
         free(f.row[i].key);
     free(f.row);
+    free(f.leases);
     sb_store_close(f.s);
     sb_config_release(&config);
     return rc;

@@ -4,6 +4,7 @@
 #include <signalbox/cli/link.h>
 #include <signalbox/ledger/lock.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #define MAX_LINE (8 << 20)
+#define NAMES_TOLD 3
 
 struct sb_link {
     int fd;
@@ -79,6 +81,29 @@ static int owner_runs(const char *state_dir, struct sb_err *err)
         return 0; /* what cannot be told will be seen */
     return sb_fail(err, SB_ESTATE, "process %lld owns the ledger and is stopped: it answers nothing, and is not overtaken. Continue it (kill -CONT %lld), or end it",
                    (long long)owner.pid, (long long)owner.pid);
+}
+
+void sb_link_elsewhere(const char *state_dir, struct sb_err *err)
+{
+    char *path = sb_format("%s/fleet", state_dir);
+    DIR *dir = path ? opendir(path) : NULL;
+    struct sb_str names;
+    struct dirent *e;
+    sb_str_init(&names);
+    for (int n = 0; dir && n < NAMES_TOLD && (e = readdir(dir));) {
+        char *ledger = e->d_name[0] != '.' ? sb_format("%s/%s/signalbox/ledger.db", path, e->d_name) : NULL;
+        if (ledger && access(ledger, F_OK) == 0)
+            sb_str_addf(&names, "%s%s", n++ ? ", " : "", e->d_name);
+        free(ledger);
+    }
+    if (names.len && sb_str_ok(&names)) {
+        const struct sb_err was = *err;
+        sb_fail(err, was.code, "%.200s; here serve --fleet keeps one for each deployment: XDG_STATE_HOME=%.120s/NAME, of %.100s", was.msg, path, names.p);
+    }
+    sb_str_release(&names);
+    if (dir)
+        closedir(dir);
+    free(path);
 }
 
 struct sb_link *sb_link_open(const char *state_dir, struct sb_queue *news, struct sb_err *err)

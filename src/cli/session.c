@@ -62,6 +62,7 @@ struct sb_session {
     struct sb_link *link;
     int64_t seat;
     bool mongo;
+    bool left; /* the owner that was joined has gone */
     int (*last_word)(void *ctx, int status);
     void *last_word_ctx;
     pthread_mutex_t lock;
@@ -473,16 +474,25 @@ struct sb_message *sb_session_wait(struct sb_session *s, int type, int64_t seq, 
             return m;
         bool bye = m->type == SB_NEWS_BYE;
         sb_message_free(m);
-        if (bye)
+        if (bye) {
+            s->left = true;
             return NULL;
+        }
     }
+}
+
+int sb_session_unanswered(const struct sb_session *s, int timeout_ms, struct sb_err *err)
+{
+    if (s->left)
+        return sb_fail(err, SB_EIO, "the signalbox that owns the ledger ended before it answered; what it had begun is on the record (signalbox audit tail)");
+    return sb_fail(err, SB_EIO, "no answer came within %d s", timeout_ms / 1000);
 }
 
 int sb_session_told(struct sb_session *s, int64_t seq, bool json, struct sb_err *err)
 {
     struct sb_message *m = sb_session_wait(s, SB_NEWS_ANSWER, seq, SB_ANSWER_MS);
     if (!m)
-        return sb_fail(err, SB_EIO, "no answer came within %d s", SB_ANSWER_MS / 1000);
+        return sb_session_unanswered(s, SB_ANSWER_MS, err);
     const struct sb_answer *answer = m->body;
     int status = answer->ok ? 0 : (int)answer->status;
     if (json)

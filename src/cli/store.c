@@ -76,9 +76,10 @@ static int accept_restored(const char *dir, const struct args *a, struct sb_err 
     struct sb_remark_on *r = m ? m->body : NULL;
     struct sb_mail mail;
     int rc = -1;
-    if (!l && news)
+    if (!l && news) {
         sb_fail(err, SB_ESTATE, "no signalbox owns the ledger now, and it is its owner who says so on the record; start: signalbox serve");
-    else if (r && sb_str_set(&r->id, "accept-restored") == 0 && sb_str_set(&r->text, a->reason) == 0) {
+        sb_link_elsewhere(dir, err);
+    } else if (r && sb_str_set(&r->id, "accept-restored") == 0 && sb_str_set(&r->text, a->reason) == 0) {
         sb_link_ask(l, sb_message_hello(1, "cli", false));
         sb_link_ask(l, m);
         m = NULL;

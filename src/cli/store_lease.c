@@ -247,6 +247,7 @@ int sb_store_maintenance(int argc, char **argv)
         snprintf(id, sizeof id, "%s", l->deployment);
     else if (found == 0)
         rc = ask_id(&p, argv[1], id, &err);
+    bool held = found == 1 && l->hold.until > p.now;
     int64_t at = rc == 0 && on ? until_of(until, p.now) : 0;
     if (rc == 0 && at < 0)
         rc = sb_fail(&err, SB_EUSAGE, "--until is 30m, 2h or 1d from now, or a moment that is to come, within 30 days: not %s", until);
@@ -260,7 +261,7 @@ int sb_store_maintenance(int argc, char **argv)
     if (status == 0 && on)
         sb_print("%s is in maintenance until %s: it is watched, and nothing is executed.\n", argv[1], at_text);
     else if (status == 0)
-        sb_print("The maintenance of %s is over.\n", argv[1]);
+        sb_print(held ? "The maintenance of %s is over.\n" : "%s was not in maintenance.\n", argv[1]);
     free(l);
     close_place(&p);
     return status;

@@ -121,6 +121,10 @@ static int read_parts(const char *text, struct change *c, struct sb_err *err)
     char *a = sb_o_found("\\bsplit\\s+" FIELDS NAME "\\s+into\\s+" ANY_NAME AND ANY_NAME, text, err), *b = NULL, *to = NULL;
     if (a) {
         splits = true;
+        char *third = sb_o_found("\\bsplit\\s+" FIELDS ANY_NAME "\\s+into\\s+" ANY_NAME AND ANY_NAME "\\s+and\\s+" NAME, text, err);
+        if (third)
+            sb_fail(err, SB_EINPUT, "a field is split into two here, not into more: say \"split A into B and C\", by the one space in it");
+        free(third);
         b = sb_o_found("\\bsplit\\s+" FIELDS ANY_NAME "\\s+into\\s+" NAME AND ANY_NAME, text, err);
         to = sb_o_found("\\bsplit\\s+" FIELDS ANY_NAME "\\s+into\\s+" ANY_NAME AND NAME, text, err);
     } else if ((a = sb_o_found("\\b(?:merge|join|combine)\\s+" FIELDS NAME AND ANY_NAME "\\s+into\\s+" ANY_NAME, text, err))) {

@@ -165,7 +165,10 @@ static const char *said(int type, const struct held_card *c)
     bool runs = c->card.state == SB_EXECUTING || c->card.state == SB_PAUSED || c->card.state == SB_ROLLING_BACK;
     switch (type) {
     case SB_ASK_APPROVE: return "approved";
-    case SB_ASK_EDIT: return runs ? "goes on with its batches as set now; what was approved is unchanged" : "edited; its approvals are void";
+    case SB_ASK_EDIT:
+        if (c->card.state == SB_PAUSED)
+            return "goes on with its batches as set now once it is resumed; what was approved is unchanged";
+        return runs ? "goes on with its batches as set now; what was approved is unchanged" : "edited; its approvals are void";
     case SB_ASK_REJECT: return "rejected";
     case SB_ASK_PAUSE: return said_of_pause(c);
     case SB_ASK_RESUME: return "resumed";

@@ -268,7 +268,7 @@ static int know_meta(struct sb_store *s, struct sb_err *err)
         goto out;
     }
     if (found == 0 && s->look) {
-        sb_store_fault(s, SB_STORE_AWAY, err, "no host has made a store at %s yet", sb_store_shown(s));
+        sb_store_fault(s, SB_STORE_AWAY, err, "no host has made a store at %s yet: the first serve or console with it does", sb_store_shown(s));
         goto out;
     }
     if (found == 0 && make_meta(s, err) == 0)

@@ -184,6 +184,11 @@ static int convert(struct sim_val v, int to, struct sim_w *w, const char *key, s
         return from_text(v, to, w, key, f);
     if (sim_is_number(v.type) && (number || (to == BSON_TYPE_DATE_TIME && v.type != BSON_TYPE_INT32)))
         return from_number(v, to, w, key, f);
+    if (v.type == BSON_TYPE_DATE_TIME && number && to != BSON_TYPE_INT32) { /* its milliseconds */
+        struct sim_val ms = v;
+        ms.type = BSON_TYPE_INT64;
+        return ms.type == to ? (sim_w_val(w, key, ms), 0) : from_number(ms, to, w, key, f);
+    }
     if (to == BSON_TYPE_UTF8 && !sim_is_doc(v.type)) {
         struct sim_w args;
         sim_w_init(&args);

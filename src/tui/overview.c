@@ -8,6 +8,7 @@
 
 #define ABOVE 2 /* lines: header, heads */
 #define BELOW 3 /* the cursor's row in two lines, or the filter; keys */
+#define WIDE 120
 #define LATE_MS 60000
 
 void sb_overview_page_init(struct sb_overview_page *p, const char *filter, int group)
@@ -50,7 +51,10 @@ void sb_overview_page_settle(struct sb_overview_page *p, const struct sb_overvie
         p->at = i;
         return;
     }
+    bool row = p->id[0];
     go(p, v, (int64_t)p->at);
+    if (row && !p->id[0]) /* it was on a row, and headings came between */
+        go(p, v, (int64_t)p->at + 1);
 }
 
 /* ---- keys ---- */
@@ -83,14 +87,23 @@ static enum sb_overview_act type(struct sb_overview_page *p, const struct sb_key
     }
 }
 
-static size_t height(int h)
+/* On a narrow screen a row has no room for its title: that of the cursor's row has a line of its own. */
+static bool narrow(const struct sb_overview_page *p)
 {
-    return h > ABOVE + BELOW ? (size_t)(h - ABOVE - BELOW) : 0;
+    return p->page.width > 0 && p->page.width < WIDE;
+}
+
+static size_t height(const struct sb_overview_page *p, int h)
+{
+    int rest = h - ABOVE - BELOW - narrow(p);
+    return rest > 0 ? (size_t)rest : 0;
 }
 
 static enum sb_overview_act act_on(struct sb_overview_page *p, enum sb_action action, const struct sb_overview_view *v, int h)
 {
-    int64_t at = (int64_t)p->at, page = height(h) ? (int64_t)height(h) : 1;
+    if (action != SB_ACT_BACK) /* which takes the note away, and else the filter */
+        p->note[0] = '\0';
+    int64_t at = (int64_t)p->at, page = height(p, h) ? (int64_t)height(p, h) : 1;
     switch (action) {
     case SB_ACT_UP: go(p, v, at - 1); return SB_OVERVIEW_PAINT;
     case SB_ACT_DOWN: go(p, v, at + 1); return SB_OVERVIEW_PAINT;
@@ -98,7 +111,13 @@ static enum sb_overview_act act_on(struct sb_overview_page *p, enum sb_action ac
     case SB_ACT_PAGE_DOWN: go(p, v, at + page); return SB_OVERVIEW_PAINT;
     case SB_ACT_TOP: go(p, v, 0); return SB_OVERVIEW_PAINT;
     case SB_ACT_BOTTOM: go(p, v, INT64_MAX); return SB_OVERVIEW_PAINT;
-    case SB_ACT_OPEN: return p->id[0] ? SB_OVERVIEW_OPEN : SB_OVERVIEW_NOTHING;
+    case SB_ACT_OPEN:
+        if (p->id[0])
+            return SB_OVERVIEW_OPEN;
+        if (v->overview && v->list->n)
+            snprintf(p->note, sizeof p->note, "That is a heading: a card or an incident below it can be opened.");
+        p->note_bad = false;
+        return SB_OVERVIEW_PAINT;
     case SB_ACT_GROUP:
         p->group = (p->group + 1) % SB_OVERVIEW_GROUPS;
         return SB_OVERVIEW_RELIST;
@@ -151,10 +170,10 @@ static void put_header(const struct sb_overview_page *f, struct sb_page *p, cons
     const struct sb_overview *o = v->overview;
     sb_page_line(p);
     if (o)
-        sb_page_textf(p, SB_ROLE_HEADER, " Fleet: %zu open in %zu deployment%s", o->rows_n, o->owners_n, o->owners_n == 1 ? "" : "s");
+        sb_page_textf(p, SB_ROLE_HEADER, " Fleet: %zu open, of %zu ledger%s", o->rows_n, o->owners_n, o->owners_n == 1 ? "" : "s");
     else
         sb_page_text(p, SB_ROLE_HEADER, " Fleet: nothing was read yet");
-    if (p->width >= 120 && v->store)
+    if (p->width >= WIDE && v->store)
         sb_page_textf(p, SB_ROLE_HEADER, "  store %s", v->store);
     if (f->filter[0] && !f->typing)
         sb_page_textf(p, SB_ROLE_DOUBT, "  only %s", f->filter);
@@ -168,7 +187,7 @@ static void put_header(const struct sb_overview_page *f, struct sb_page *p, cons
 
 static void put_heads(struct sb_page *p)
 {
-    bool wide = p->width >= 120;
+    bool wide = p->width >= WIDE;
     sb_page_line(p);
     sb_page_textf(p, SB_ROLE_DIM, "  %-18s%-8s%-9s%-14s%-10s%-4s", "state", "level", "env", "deployment", "id", "you");
     if (wide)
@@ -199,7 +218,7 @@ static void put_row(struct sb_page *p, const struct sb_overview_view *v, const s
     sb_page_text(p, SB_ROLE_TEXT, " ");
     sb_page_field(p, SB_ROLE_ID, 10, r->id);
     sb_page_field(p, r->may == SB_MAY ? SB_ROLE_GOOD : SB_ROLE_DIM, 4, waits ? you[r->may] : "");
-    if (p->width >= 120) {
+    if (p->width >= WIDE) {
         copy_age(age, v->overview, w);
         sb_page_field(p, SB_ROLE_TEXT, 13, w->team ? w->team : "-");
         sb_page_text(p, SB_ROLE_TEXT, " ");
@@ -214,7 +233,7 @@ static void put_row(struct sb_page *p, const struct sb_overview_view *v, const s
 static void put_lines(struct sb_overview_page *f, const struct sb_overview_view *v, int h)
 {
     struct sb_page *p = &f->page;
-    size_t rows = height(h), n = v->overview ? v->list->n : 0;
+    size_t rows = height(f, h), n = v->overview ? v->list->n : 0;
     if (f->at < f->top)
         f->top = f->at;
     if (rows && f->at >= f->top + rows)
@@ -261,11 +280,15 @@ static void put_about(struct sb_page *p, const struct sb_overview_view *v, const
     }
 }
 
-/* Two lines. Returns the column behind what is typed. */
+/* Two lines, three on a narrow screen. Returns the column behind what is typed. */
 static int put_below(struct sb_overview_page *f, const struct sb_overview_view *v)
 {
     struct sb_page *p = &f->page;
     const struct sb_overview_row *r = row_at(v, f->at);
+    if (narrow(f)) {
+        sb_page_line(p);
+        sb_page_textf(p, SB_ROLE_STRONG, " %s", r && r->title ? r->title : "");
+    }
     sb_page_line(p);
     if (f->typing || f->problem[0]) {
         sb_page_text(p, SB_ROLE_REQUEST, " filter: ");

@@ -99,6 +99,10 @@ def main():
         shares = lab.until("even shares", lambda: (lambda s: s if s and abs(len(s["one"]) - len(s["two"])) <= 1 else None)(owned_by(lab, one, two)))
         listed = one.run("store", "leases").stdout
         L.require(all("%s  epoch " % n in listed for n in NAMES) and listed.count("for ") >= len(NAMES), listed)
+        said = one.run("cards", check=False)
+        L.require(said.returncode == 2 and "XDG_STATE_HOME=" in said.stderr and any(n in said.stderr for n in NAMES), "where the ledgers are: %d %s" % (said.returncode, said.stderr))
+        said = one.run("store", "maintenance", NAMES[0], "off").stdout
+        L.require("%s was not in maintenance" % NAMES[0] in said, said)
         nothing_doubled(lab, one, two)
         moved = sorted(n for n in NAMES if lab.leases()[n]["epoch"] > 1)
         L.require(moved == shares["two"], "what moved is %s, and the second has %s" % (moved, shares["two"]))

@@ -142,6 +142,7 @@ def doctor(p, db):
     before = {h["_id"]: h for h in db.hosts.find()}
     db.hosts.update_one({"_id": p.logs["alpha"]}, {"$set": {"beat": before[p.logs["alpha"]]["beat"] - hour, "head": before[p.logs["alpha"]]["head"] + 3}})
     db.hosts.update_one({"_id": p.logs["beta"]}, {"$set": {"draining": True, "program": "0.2.0", "version": 2}})
+    db.hosts.update_one({"_id": p.logs["gamma"]}, {"$set": {"beat": before[p.logs["gamma"]]["beat"] - hour}})
     db.hosts.insert_one({"_id": "no ledger"})
     db.leases.insert_many([
         {"_id": "rs:1", "name": "shop", "owner": p.logs["alpha"], "host": "alpha.example", "pid": 7, "epoch": 3, "until": before[p.logs["alpha"]]["beat"] - hour, "open": {"card": "C-000001", "step": 1, "class": "X"}},
@@ -153,6 +154,7 @@ def doctor(p, db):
     os.rename("%s/%s.gamma.cosigned" % (p.folder, p.logs["alpha"]), p.dir + "/kept2")
     said = found(1)
     has(said, "wrong", "hosts", "alpha.example (shop) has not beaten for 36")
+    has(said, "note", "hosts", "gamma.example (logs) has not beaten for 36", "owns no deployment now")
     has(said, "note", "hosts", "beta.example", "it is draining")
     has(said, "note", "hosts", "version 2")
     has(said, "note", "versions", "0.2.0 on 1", "0.1.0 on 2")

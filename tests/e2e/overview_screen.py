@@ -70,6 +70,7 @@ def main():
         t.wait("Fleet: ")
         t.wait(id)
         t.wait("you may not approve it: no signing_key")
+        t.wait(card["title"])  # whole, though its row has no room for it
         leave(t)
 
         # at 200x60 the host, the team and the age are columns; filter, group
@@ -79,7 +80,11 @@ def main():
         t.wait("payments")
         t.wait("you may approve it")
         t.send("t")
-        t.wait("> lab 1")
+        t.wait("lab 1")  # the cursor stays on the row, and a heading opens nothing
+        t.send("k\r")
+        t.wait("That is a heading")
+        t.send("j")
+        t.wait("you may approve it")
         t.send("&\x7f" + "\x7f" * len(id) + "nosuch\r")
         t.wait("nothing that is open fits")
         t.send("\x1b")

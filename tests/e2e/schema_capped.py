@@ -127,7 +127,9 @@ def made_of(lab, copy):
 def forward(lab, client, uuid):
     """It is copied while it is written, and takes the name once nobody writes."""
     db = client.shop
+    lab.ask("create an index on shop.kept {level: 1}")  # a card about something else is in nobody's way
     copy, switch = [c["id"] for c in lab.ask("make shop.log capped at 64 KB")["cards"]]
+    M.refused(lab, (("make shop.log capped at 128 KB", "%s is about shop.log" % copy),))
     card = lab.card(copy)
     lost = DOCS - CAP // SIZE
     facts = {e["what"]: e["value"] for e in card["evidence"]}

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Changes of what fields say, from the request to the end and back, on a simulated set, while others write.
 
-Texts become dates, decimals and longs; values that do not convert are counted and named first, stay or are repaired. A field is
+Texts become dates, decimals and longs, and dates texts; values that do not convert are counted and named first, stay or are repaired. A field is
 computed from others. The owner is killed in the middle of a conversion. What each collection holds at the end, and after it was
 taken back, is compared with what this test computes by itself.
 
@@ -51,7 +51,8 @@ class Kind:
 
 KINDS = (Kind("visits", "at", "convert at from string to date in shop.visits", lambda n: day(n).strftime("%Y-%m-%d"), day, "soon"),
          Kind("prices", "price", "retype price to decimal in shop.prices", lambda n: "%d.50" % n, lambda n: Decimal128("%d.50" % n), "12,50"),
-         Kind("stocks", "qty", "convert qty from int to long in shop.stocks", lambda n: n, Int64, None))
+         Kind("stocks", "qty", "convert qty from int to long in shop.stocks", lambda n: n, Int64, None),
+         Kind("moves", "at", "convert at from date to string in shop.moves", day, lambda n: day(n).strftime("%Y-%m-%dT00:00:00.000Z"), None))
 
 
 class Writers:
@@ -128,6 +129,8 @@ def refusals(lab):
             ("convert word from string to date in shop.logs", "no value of word converts"),
             ("convert code from string to decimal in shop.codes", "unique index"),
             ("convert n from string to int in shop.strict", "does not allow"),
+            ("split word into a and b and c in shop.logs", "into two here"),
+            ("split nothing into a and b in shop.logs", "for none of the 2 documents"),
             ('add field x computed as {"$multiply": ["$word", 2]} to shop.logs', "cannot compute"),
             ('add field x computed as {"$function": {"args": ["$word"]}} to shop.logs', "not on the list"),
             ('add field x computed as {"$add": ["$word", 2} to shop.logs', "a brace or a quote is missing"),
@@ -284,7 +287,7 @@ def run(part):
     lab = L.Lab(C.SCENARIO, speed=40)
     client = pymongo.MongoClient(lab.sim.uri, serverSelectionTimeoutMS=20000, appname="counter 4.2")
     db, writers = client.shop, Writers(client.shop)
-    says = {"retype": "texts become dates, decimals and longs, with a crash, and back", "repaired": "what does not convert is repaired, and without what was kept there is no way back",
+    says = {"retype": "texts become dates, decimals and longs, and dates texts, with a crash, and back", "repaired": "what does not convert is repaired, and without what was kept there is no way back",
             "computed": "fields that are computed, split and merged, what depends on one, and what is refused", "large": "a document that would pass 16 MiB stops the plan at its batch"}[part]
     try:
         C.one_approval(lab)

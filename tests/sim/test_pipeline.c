@@ -100,6 +100,9 @@ static const struct {
      "'s':{'$second':'$d'},'ms':{'$millisecond':'$d'},'w':{'$dayOfWeek':{'date':'$d'}},'j':{'$dayOfYear':'$d'},'t':{'$dateToString':{'date':'$d','format':'%Y/%m/%d %H:%M:%S.%L %j%%'}},'i':{'$dateToString':{'date':'$d'}},'n':{'$year':'$none'}}}]",
      "[{'y':2024,'mo':2,'da':29,'h':23,'mi':5,'s':7,'ms':89,'w':5,'j':60,'t':'2024/02/29 23:05:07.089 060%','i':'2024-02-29T23:05:07.089Z','n':null}]"},
     {"[{'$limit':1},{'$project':{'_id':0,'t':{'$dateToString':{'date':{'$date':{'$numberLong':'-1'}}}}}}]", "[{'t':'1969-12-31T23:59:59.999Z'}]"},
+    {"[{'$limit':1},{'$set':{'d':{'$literal':{'$date':'1970-01-02T00:00:00.001Z'}}}},{'$project':{'_id':0,'a':{'$convert':{'input':'$d','to':'long'}},'b':{'$convert':{'input':'$d','to':'double'}},"
+     "'c':{'$convert':{'input':'$d','to':'decimal'}},'e':{'$convert':{'input':'$d','to':'int','onError':'no'}},'f':{'$convert':{'input':'$d','to':'string'}}}}]",
+     "[{'a':86400001,'b':86400001,'c':{'$numberDecimal':'86400001'},'e':'no','f':'1970-01-02T00:00:00.001Z'}]"},
     {"[{'$limit':1},{'$project':{'_id':0,'a':{'$convert':{'input':'2024-02-29','to':'date'}},'b':{'$convert':{'input':'2024-02-29T23:05:07.5+01:30','to':'date'}},'c':{'$convert':{'input':'2023-02-29','to':'date','onError':'no'}},"
      "'d':{'$convert':{'input':'12.50','to':'decimal'}},'e':{'$convert':{'input':' 12','to':'int','onError':null}},'f':{'$convert':{'input':7,'to':'long'}},'g':{'$convert':{'input':'2147483648','to':'int','onError':'$k'}},"
      "'h':{'$convert':{'input':'$none','to':'int','onNull':'nothing'}},'i':{'$convert':{'input':'$none','to':'int'}}}}]",

@@ -89,6 +89,9 @@ void sb_session_connected(struct sb_session *s, int timeout_ms);
  * nothing came, or the other side has gone. */
 struct sb_message *sb_session_wait(struct sb_session *s, int type, int64_t seq, int timeout_ms);
 
+/* sb_session_wait gave NULL: says whether the time was over or the owner has gone. -1. */
+int sb_session_unanswered(const struct sb_session *s, int timeout_ms, struct sb_err *err);
+
 /* Waits for the answer to what was asked with this number, SB_ANSWER_MS at most, and prints it, or complains of it. Returns the exit
  * status that it has; -1 when none came. */
 #define SB_ANSWER_MS 30000
