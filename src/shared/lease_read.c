@@ -28,6 +28,13 @@ static int64_t whole(const bson_t *doc, const char *path)
     return BSON_ITER_HOLDS_DATE_TIME(&at) ? bson_iter_date_time(&at) : BSON_ITER_HOLDS_INT(&at) ? bson_iter_as_int64(&at) : 0;
 }
 
+/* A moment, which others subtract from another one: within the years of four digits. */
+static int64_t moment(const bson_t *doc, const char *path)
+{
+    int64_t ms = whole(doc, path);
+    return ms < 0 ? 0 : ms > SB_STORE_LAST_MS ? SB_STORE_LAST_MS : ms;
+}
+
 /* What is there and is no null. */
 static bool there(const bson_t *doc, const char *key)
 {
@@ -66,16 +73,16 @@ int sb_lease_decode(const bson_t *doc, struct sb_lease *out)
     text(doc, "program", out->program, sizeof out->program);
     out->pid = whole(doc, "pid");
     out->epoch = whole(doc, "epoch");
-    out->until = whole(doc, "until");
-    out->beat = whole(doc, "beat");
+    out->until = moment(doc, "until");
+    out->beat = moment(doc, "beat");
     step(doc, "open", &out->open);
     if (there(doc, "hold")) {
-        out->hold.until = whole(doc, "hold.until");
+        out->hold.until = moment(doc, "hold.until");
         text(doc, "hold.by", out->hold.by, sizeof out->hold.by);
         text(doc, "hold.reason", out->hold.reason, sizeof out->hold.reason);
     }
     if (there(doc, "forced")) {
-        out->forced.at = whole(doc, "forced.at");
+        out->forced.at = moment(doc, "forced.at");
         out->forced.epoch = whole(doc, "forced.epoch");
         text(doc, "forced.by", out->forced.by, sizeof out->forced.by);
         text(doc, "forced.reason", out->forced.reason, sizeof out->forced.reason);

@@ -159,7 +159,7 @@ static void raise_fence(struct sb_tenure *t, struct sb_store_door *door, int64_t
     struct sb_fence_seen seen;
     struct sb_err err = SB_ERR_INIT;
     enum sb_fence raised = sb_fence_raise(t->o.server, t->executor_uri, t->deployment, epoch, t->owner, &seen, &err);
-    if (raised == SB_FENCE_OTHERS && strcmp(seen.owner, t->owner) == 0 && seen.epoch >= epoch && advance(t, door, epoch, seen.epoch + 1))
+    if (raised == SB_FENCE_OTHERS && strcmp(seen.owner, t->owner) == 0 && seen.epoch >= epoch && seen.epoch < INT64_MAX && advance(t, door, epoch, seen.epoch + 1))
         return; /* when that is on the record it is raised */
     pthread_mutex_lock(&t->lock);
     struct sb_lease lease = t->lease;
