@@ -416,13 +416,16 @@ static int add(struct sb_tenure *t, const struct sb_lease_step *step, struct sb_
 {
     char why[600];
     int rc = 0;
+    bool named_already = false;
     pthread_mutex_lock(&t->lock);
+    for (size_t i = 0; i < t->steps_n; i++)
+        named_already |= same(&t->steps[i], step);
     if (!may(t, step->back, why, sizeof why))
         rc = sb_fail(err, SB_ESTATE, "%s", why);
-    else if (t->steps_n == STEPS_MOST)
-        rc = sb_fail(err, SB_ESTATE, "too many steps are under way at once");
-    else
+    else if (t->steps_n < STEPS_MOST)
         t->steps[t->steps_n++] = *step;
+    else if (!named_already) /* a step of many commands keeps a place for each that was never answered: what is named counts */
+        rc = sb_fail(err, SB_ESTATE, "too many steps are under way at once");
     t->idle = false; /* it was, before this one */
     *named = worst(t);
     named->back = step->back;
