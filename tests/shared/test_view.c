@@ -2,32 +2,25 @@
  *
  * What others have put into the store, on three simulated members over real sockets: documents of every wrong kind are left out and named in
  * UTF-8, and none of them hides those that are good. */
-#include "test.h"
+#include "members.h"
 
-#include <mongoc/mongoc.h>
-#include <signalbox/base/hook.h>
-#include <signalbox/base/json.h>
-#include <signalbox/base/process.h>
 #include <signalbox/mongo/store_door.h>
 #include <signalbox/shared/view_read.h>
 
 #include <string.h>
-#include <unistd.h>
 
 #define LOG "0123456789abcdef0123456789abcdef"
 #define HASH LOG LOG
 
 static struct {
-    struct sb_process sim;
-    char uri[300];
-    mongoc_client_t *client; /* whoever may write there */
+    struct members of;
     struct sb_store *store;
 } lab;
 
 static void put(const char *coll, bson_t *doc)
 {
     bson_error_t e = {0};
-    mongoc_collection_t *c = mongoc_client_get_collection(lab.client, SB_STORE_DATABASE, coll);
+    mongoc_collection_t *c = mongoc_client_get_collection(lab.of.client, SB_STORE_DATABASE, coll);
     if (!mongoc_collection_insert_one(c, doc, NULL, NULL, &e))
         fail_msg("%s: %s", coll, e.message);
     mongoc_collection_destroy(c);
@@ -38,24 +31,12 @@ static int start(void **state)
 {
     (void)state;
     struct sb_err err = SB_ERR_INIT;
-    const char *program = getenv("SIGNALBOX"), *why;
-    char line[2000];
-    size_t n = 0;
-    sb_mongo_init();
-    if (!program)
-        return 0;
-    const char *const argv[] = {program, "sim", "--scenario", "calm", "--seed", "3", NULL};
-    sb_assert_ok(sb_process_spawn(&lab.sim, argv, SB_PROCESS_OUT | SB_PROCESS_DIE_WITH_US, &err), err);
-    while (n + 1 < sizeof line && read(lab.sim.out, line + n, 1) == 1 && line[n] != '\n')
-        n++;
-    json_t *ready = sb_json_parse(line, n, "sim", SB_JSON_ALLOW_REAL, &err);
-    assert_non_null(ready);
-    snprintf(lab.uri, sizeof lab.uri, "%s", sb_json_str(ready, "uri"));
-    json_decref(ready);
-    lab.client = mongoc_client_new(lab.uri);
-    assert_non_null(lab.client);
+    const char *why;
+    int rc = members_start(&lab.of);
+    if (rc || !lab.of.client)
+        return rc;
     put("meta", BCON_NEW("_id", "store", "version", BCON_INT32(SB_STORE_VERSION), "id", LOG));
-    lab.store = sb_store_open(&(struct sb_store_options){.uri = lab.uri, .look = true}, &err);
+    lab.store = sb_store_open(&(struct sb_store_options){.uri = lab.of.uri, .look = true}, &err);
     if (!lab.store || sb_store_check(lab.store, NULL, &why) != SB_STORE_WELL)
         fail_msg("%s", lab.store ? why : err.msg);
     return 0;
@@ -65,17 +46,12 @@ static int end(void **state)
 {
     (void)state;
     sb_store_close(lab.store);
-    if (lab.client) {
-        mongoc_client_destroy(lab.client);
-        sb_process_stop(&lab.sim, 2000);
-    }
-    sb_mongo_cleanup();
-    return 0;
+    return members_end(&lab.of);
 }
 
 static void need_lab(void)
 {
-    if (!lab.client)
+    if (!lab.of.client)
         sb_test_skip("SIGNALBOX does not name the program, whose simulator is wanted");
 }
 
