@@ -227,10 +227,11 @@ static void leases_of_every_kind(void **state)
     struct sb_lease *list = NULL;
     size_t n = 0;
     int64_t now;
-    put("leases", BCON_NEW("_id", "rs:1", "owner", LOG, "epoch", BCON_INT64(INT64_MAX), "until", BCON_INT64(INT64_MIN), "beat", BCON_DATE_TIME(INT64_MAX), "open", "{", "card", BCON_INT32(3), "}", "hold", "{",
+    put("leases", BCON_NEW("_id", "rs:1", "owner", LOG, "epoch", BCON_INT64(7), "pid", BCON_INT64(INT64_MAX), "until", BCON_INT64(INT64_MIN), "beat", BCON_DATE_TIME(INT64_MAX), "open", "{", "card", BCON_INT32(3), "}", "hold", "{",
                            "until", BCON_INT64(INT64_MAX), "by", BCON_INT32(1), "}"));
     put("leases", BCON_NEW("_id", BCON_INT32(2), "owner", LOG, "epoch", BCON_INT64(1)));
     put("leases", BCON_NEW("_id", "rs:3", "owner", LOG, "epoch", BCON_INT64(-1)));
+    put("leases", BCON_NEW("_id", "rs:4", "owner", LOG, "epoch", BCON_INT64(INT64_MAX))); /* no record and no statement can hold it */
     sb_assert_ok(sb_store_now(lab.store, &now, &err), err);
     sb_assert_ok(sb_store_lease_rows(lab.store, &list, &n, &err), err);
     assert_int_equal(n, 1);
