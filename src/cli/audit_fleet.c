@@ -272,7 +272,7 @@ int sb_audit_fleet_export(struct sb_store *s, const struct sb_audit_fleet *a, st
     if (rc == 0 && whole >= 0)
         rc = write_json(a->dir, "report.json", report, err);
     if (rc == 0 && t.odd.n && !a->json)
-        sb_print("%" PRId64 " documents of the store are not what may stand there, and were left out; the first: %s\n", t.odd.n, t.odd.what);
+        sb_print_line("%" PRId64 " documents of the store are not what may stand there, and were left out; the first: %s", t.odd.n, t.odd.what);
     json_decref(manifest);
     json_decref(report);
     json_decref(t.ledgers);

@@ -88,24 +88,28 @@ static json_t *copy_json(const struct sb_copy *c, const json_t *of, const char *
 static void print_copy(const struct sb_copy *c, const json_t *of, const char *log)
 {
     const char *host = sb_json_str(of, "host"), *deployment = sb_json_str(of, "deployment");
-    sb_print("%s %.12s  %s on %s: %" PRId64 " %s", c->ok ? "ok    " : "BROKEN", log, deployment ? deployment : "?", host ? host : "?", c->entries, c->entries == 1 ? "entry" : "entries");
+    struct sb_str line;
+    sb_str_init(&line);
+    sb_str_addf(&line, "%s %.12s  %s on %s: %" PRId64 " %s", c->ok ? "ok    " : "BROKEN", log, deployment ? deployment : "?", host ? host : "?", c->entries, c->entries == 1 ? "entry" : "entries");
     if (c->ok)
-        sb_print(", signed up to entry %" PRId64 "\n", c->sure);
+        sb_str_addf(&line, ", signed up to entry %" PRId64, c->sure);
     else if (c->bad)
-        sb_print(" good, then entry %" PRId64 ": %s\n", c->bad, c->what);
+        sb_str_addf(&line, " good, then entry %" PRId64 ": %s", c->bad, c->what);
     else
-        sb_print(": %s\n", c->what);
+        sb_str_addf(&line, ": %s", c->what);
+    sb_print_line("%s", line.p ? line.p : "");
+    sb_str_release(&line);
     for (size_t i = 0; i < c->by_n; i++) {
         const struct sb_copy_signed *s = &c->by[i];
         const char *by = s->by[0] ? s->by : "the ledger";
         char at[SB_TIME_LEN + 1];
         sb_time_format(at, s->at_s * 1000);
         if (s->state == SB_COPY_NONE)
-            sb_print("         %s has signed nothing of it\n", by);
+            sb_print_line("         %s has signed nothing of it", by);
         else if (s->state == SB_COPY_AGREES && s->by[0])
-            sb_print("         %s vouched up to entry %" PRId64 " at %s\n", by, s->c.size, at);
+            sb_print_line("         %s vouched up to entry %" PRId64 " at %s", by, s->c.size, at);
         else if (s->state != SB_COPY_AGREES && (c->bad || strcmp(s->what, c->what) != 0))
-            sb_print("         %s: %s\n", by, s->what);
+            sb_print_line("         %s: %s", by, s->what);
     }
 }
 

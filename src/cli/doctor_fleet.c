@@ -24,7 +24,7 @@
 struct ledger_row {
     char log[SB_LOG_ID_LEN + 1], host[80], deployment[80], program[32], root[SB_HEX_LEN + 1];
     char *key;
-    int64_t version, beat, head, in_store, checkpoint; /* checkpoint -1: there is none */
+    int64_t version, beat, head, in_store, checkpoint; /* checkpoint -1: there is none; in_store -1: it cannot be told */
     bool host_row, draining;
 };
 
@@ -100,7 +100,7 @@ static bool owns(const struct fleet_look *f, const struct ledger_row *r)
 
 static void look_at_host(struct fleet_look *f, const struct ledger_row *r)
 {
-    int64_t age = f->now > r->beat ? f->now - r->beat : 0, lag = r->head - r->in_store;
+    int64_t age = f->now > r->beat ? f->now - r->beat : 0, lag = r->in_store < 0 ? 0 : r->head - r->in_store;
     bool late = age > BEAT_LATE_MS;
     if (!r->host_row)
         sb_found(f->d, SB_FOUND_NOTE, "hosts", "", "the ledger %.12s has copies in the store, and no host says that it owns it", r->log);
@@ -183,7 +183,7 @@ static void look_at_record(struct fleet_look *f, const struct ledger_row *r)
 {
     if (r->checkpoint < 0)
         sb_found(f->d, SB_FOUND_NOTE, "ledgers", "signalbox audit checkpoint, there", "%s (%s) has put no checkpoint into the store; ledger %.12s", r->host, r->deployment, r->log);
-    else if (r->checkpoint > r->in_store)
+    else if (r->in_store >= 0 && r->checkpoint > r->in_store)
         sb_found(f->d, SB_FOUND_WRONG, "ledgers", "the store lost entries, or was restored: see signalbox help store",
                  "the checkpoint of %s (%s) covers %" PRId64 " entries, and the store has %" PRId64 " of them", r->host, r->deployment, r->checkpoint, r->in_store);
 }
@@ -281,8 +281,13 @@ static int read_rows(struct fleet_look *f, struct sb_err *err)
     if (sb_store_now(f->s, &f->now, err) || sb_store_hosts(f->s, on_host, f, &f->odd, err) < 0 || sb_store_checkpoints(f->s, on_checkpoint, f, &f->odd, err) < 0)
         return -1;
     for (size_t i = 0; i < f->n; i++)
-        if (sb_store_head(f->s, f->row[i].log, &f->row[i].in_store, err))
-            return -1;
+        if (sb_store_head(f->s, f->row[i].log, &f->row[i].in_store, err)) {
+            if (err->code != SB_EINPUT)
+                return -1;
+            f->row[i].in_store = -1; /* of this one alone nothing is known */
+            sb_found(f->d, SB_FOUND_WRONG, "ledgers", "keep a copy of the store, and see signalbox audit verify on that host", "%s", err->msg);
+            *err = (struct sb_err)SB_ERR_INIT;
+        }
     return f->nomem ? sb_fail_nomem(err) : 0;
 }
 

@@ -65,10 +65,16 @@ struct reading {
     bool nomem;
 };
 
-static void pass_over(struct sb_overview *o, const char *what, const struct sb_store_item_row *row, const char *why)
+/* Goes on, but where it is memory that is short. */
+static bool pass_over(struct reading *r, const char *what, const struct sb_store_item_row *row, const struct sb_err *why)
 {
-    if (o->odd++ == 0)
-        snprintf(o->odd_what, sizeof o->odd_what, "%s %.40s of %.12s: %s", what, row->id, row->log, why);
+    struct sb_overview *o = r->o;
+    r->nomem |= why->code == SB_ENOMEM;
+    if (o->odd++ == 0) {
+        snprintf(o->odd_what, sizeof o->odd_what, "%s %.*s of %.12s: %s", what, (int)sb_utf8_whole(row->id, strnlen(row->id, 40)), row->id, row->log, why->msg);
+        o->odd_what[sb_utf8_whole(o->odd_what, strlen(o->odd_what))] = '\0';
+    }
+    return !r->nomem;
 }
 
 static bool on_host(void *ctx, const struct sb_store_host_row *h)
@@ -142,10 +148,8 @@ static bool on_card(void *ctx, const struct sb_store_item_row *row)
     struct reading *r = ctx;
     struct sb_card c;
     struct sb_err why = SB_ERR_INIT;
-    if (sb_overview_card_of(row, &c, &why)) {
-        pass_over(r->o, "the card", row, why.msg);
-        return why.code != SB_ENOMEM;
-    }
+    if (sb_overview_card_of(row, &c, &why))
+        return pass_over(r, "the card", row, &why);
     size_t owner = owner_of(r, row);
     r->nomem |= r->nomem || (sb_card_open(&c) && sb_overview_card(r->o, owner, &c, row->n, r->v));
     sb_card_release(&c);
@@ -157,10 +161,8 @@ static bool on_incident(void *ctx, const struct sb_store_item_row *row)
     struct reading *r = ctx;
     struct sb_anomaly a;
     struct sb_err why = SB_ERR_INIT;
-    if (sb_overview_incident_of(row, &a, &why)) {
-        pass_over(r->o, "the incident", row, why.msg);
-        return why.code != SB_ENOMEM;
-    }
+    if (sb_overview_incident_of(row, &a, &why))
+        return pass_over(r, "the incident", row, &why);
     size_t owner = owner_of(r, row);
     r->nomem |= r->nomem || (!a.to && sb_overview_incident(r->o, owner, &a, row->n));
     sb_anomaly_release(&a);
@@ -245,22 +247,25 @@ static void print_row(const struct sb_overview *o, const struct sb_overview_row 
 {
     const struct sb_overview_owner *w = &o->owners[r->owner];
     char by[SB_TIME_LEN + 1];
-    sb_print("  %-18s %-7s %-8s %-14s %-9s %s\n", sb_overview_state(r), sb_name(&sb_levels, r->level), sb_name(&sb_environments, w->environment), w->deployment ? w->deployment : "-", r->id, r->title);
-    sb_print("  %18s on %s, entry %" PRId64, "", w->host ? w->host : "a host that has no row", r->n);
+    struct sb_str more;
+    sb_str_init(&more);
+    sb_print_line("  %-18s %-7s %-8s %-14s %-9s %s", sb_overview_state(r), sb_name(&sb_levels, r->level), sb_name(&sb_environments, w->environment), w->deployment ? w->deployment : "-", r->id, r->title);
+    sb_str_addf(&more, "  %18s on %s, entry %" PRId64, "", w->host ? w->host : "a host that has no row", r->n);
     if (w->beat)
-        sb_print(", its last beat %" PRId64 " s ago", (o->now > w->beat ? o->now - w->beat : 0) / 1000);
+        sb_str_addf(&more, ", its last beat %" PRId64 " s ago", (o->now > w->beat ? o->now - w->beat : 0) / 1000);
     if (r->taken_by)
-        sb_print("; taken by %s", r->taken_by);
+        sb_str_addf(&more, "; taken by %s", r->taken_by);
     if (r->wants)
-        sb_print("; %" PRId64 " of %" PRId64 " approvals", r->has, r->wants);
+        sb_str_addf(&more, "; %" PRId64 " of %" PRId64 " approvals", r->has, r->wants);
     if (r->expires) {
         sb_time_format(by, r->expires);
-        sb_print(", by %s", by);
+        sb_str_addf(&more, ", by %s", by);
     }
     if (!r->incident && r->state == SB_AWAITING_APPROVAL)
-        sb_print("; you %s%s%s", r->may == SB_MAY ? "may approve it" : r->may == SB_MAY_PERHAPS ? "may perhaps approve it" : "may not approve it", r->may_why ? ": " : "",
+        sb_str_addf(&more, "; you %s%s%s", r->may == SB_MAY ? "may approve it" : r->may == SB_MAY_PERHAPS ? "may perhaps approve it" : "may not approve it", r->may_why ? ": " : "",
                  r->may_why ? r->may_why : "");
-    sb_print("\n");
+    sb_print_line("%s", more.p ? more.p : "");
+    sb_str_release(&more);
 }
 
 int sb_overview_print(const struct sb_overview *o, const struct sb_overview_list *l, enum sb_overview_group by, bool json, struct sb_err *err)
@@ -271,13 +276,13 @@ int sb_overview_print(const struct sb_overview *o, const struct sb_overview_list
     for (size_t i = 0; i < l->n; i++) {
         const struct sb_overview_line *line = &l->line[i];
         if (line->row == SIZE_MAX)
-            sb_print("%s: %zu\n", sb_overview_heading(o, &o->rows[line->first], by), line->shown);
+            sb_print_line("%s: %zu", sb_overview_heading(o, &o->rows[line->first], by), line->shown);
         else
             print_row(o, &o->rows[line->row]);
         rows += line->row != SIZE_MAX;
     }
     if (o->odd)
-        sb_print("%" PRId64 " documents of the store are not what may stand there, and are left out; the first: %s\n", o->odd, o->odd_what);
+        sb_print_line("%" PRId64 " documents of the store are not what may stand there, and are left out; the first: %s", o->odd, o->odd_what);
     return sb_print("%zu of %zu that are open, of %zu ledgers\n", rows, o->rows_n, o->owners_n) ? sb_fail(err, SB_EIO, "cannot write") : 0;
 }
 
@@ -307,7 +312,7 @@ int sb_console_fleet(const struct sb_overview_asked *a)
 {
     struct sb_err err = SB_ERR_INIT;
     struct sb_config config = {0};
-    struct sb_sitting who = {0};
+    struct sb_sitting *who = NULL; /* not of this call's own: where a thread stays, it goes on using it behind the end */
     struct sb_overview_sieve sieve = {.environment = a->environment, .team = a->team, .class_ = a->class_};
     struct sb_store *s = NULL;
     bool stays = false, screen = !a->json && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
@@ -316,17 +321,19 @@ int sb_console_fleet(const struct sb_overview_asked *a)
         return sb_usage_error("console: --group is none, deployment, environment, team or class, not \"%s\"", a->group);
     if (a->environment && sb_name_find(&sb_environments, a->environment) < 0)
         return sb_usage_error("console: --environment is prod, staging or dev, not \"%s\"", a->environment);
+    if (!(who = calloc(1, sizeof *who)))
+        return sb_complain(&(struct sb_err){.code = SB_ENOMEM, .msg = "out of memory"});
     sb_str_init(&sieve.words);
     sb_mongo_init();
     if (a->filter && a->filter[0] && !(sieve.filter = sb_matcher_new(a->filter, SB_REGEX_CASELESS, &err)))
         goto out;
-    if (sb_config_use(&config, NULL, &err) || sb_sitting_find(&who, &config, a->read_only, &err) || !(s = sb_store_at_hand(&config, &err)))
+    if (sb_config_use(&config, NULL, &err) || sb_sitting_find(who, &config, a->read_only, &err) || !(s = sb_store_at_hand(&config, &err)))
         goto out;
     if (screen) {
-        rc = sb_overview_screen(s, &config, &who, &sieve, a->filter, by, &stays, &err);
+        rc = sb_overview_screen(s, &config, who, &sieve, a->filter, by, &stays, &err);
         s = NULL;
     } else {
-        rc = print_once(s, a, &who, &sieve, (enum sb_overview_group)by, &err);
+        rc = print_once(s, a, who, &sieve, (enum sb_overview_group)by, &err);
     }
 out:
     sb_store_close(s);
@@ -335,7 +342,8 @@ out:
     sb_mongo_cleanup();
     sb_matcher_free(sieve.filter);
     sb_str_release(&sieve.words);
-    sb_sitting_release(&who);
+    sb_sitting_release(who);
+    free(who);
     sb_config_release(&config);
     return rc < 0 ? sb_complain(&err) : rc;
 }

@@ -7,6 +7,7 @@
 #include <signalbox/base/clock.h>
 #include <signalbox/bus/pool.h>
 #include <signalbox/ledger/entry_code.h>
+#include <signalbox/shared/view_read.h>
 
 #include <inttypes.h>
 #include <pthread.h>
@@ -22,14 +23,14 @@ enum { MAIL_OPEN, MAIL_CLOSE, MAIL_ASK, MAIL_STOP };
 
 /* What was told of a card or an incident of the opened deployment. */
 struct told {
-    char id[64];
+    char id[SB_STORE_ITEM_ID + 1];
     int64_t n;
     bool card, seen; /* seen: in the look that is going on */
 };
 
 /* A decision that its owner has not answered yet. */
 struct pending {
-    char nonce[65], card[64];
+    char nonce[65], card[SB_STORE_ITEM_ID + 1];
     int64_t seq;
     struct sb_queue *news; /* of the deployment that was open then; NULL: it was closed */
 };
@@ -258,8 +259,10 @@ static void tell_ended(struct sb_overview_worker *w, struct told *t)
     char of[SB_LOG_ID_LEN + 1];
     struct sb_card c;
     struct sb_err err = SB_ERR_INIT;
-    t->n = 0;
-    if (!t->card || sb_store_card(w->store, w->open.log, t->id, of, &c, &err))
+    int rc = t->card ? sb_store_card(w->store, w->open.log, t->id, of, &c, &err) : -1;
+    if (rc == 0 || !t->card || err.code == SB_EINPUT)
+        t->n = 0; /* else the store did not answer, or memory was short: the next look asks again */
+    if (rc)
         return;
     char *said = c.hash; /* what is shown has the hash of its own bytes */
     c.hash = NULL;

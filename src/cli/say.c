@@ -8,11 +8,11 @@
 #include <stdio.h>
 #include <string.h>
 
-static int put(FILE *to, const char *before, const char *text, size_t n, const char *after)
+static int put(FILE *to, const char *before, const char *text, size_t n, unsigned flags, const char *after)
 {
     struct sb_str out;
     sb_str_init(&out);
-    sb_vis(&out, text, n, SB_VIS_NEWLINE | SB_VIS_TAB);
+    sb_vis(&out, text, n, flags);
     int rc = fputs(before, to) < 0 || fwrite(out.p, 1, out.len, to) != out.len || fputs(after, to) < 0 ? -1 : 0;
     sb_str_release(&out);
     return rc;
@@ -31,7 +31,7 @@ static void complain(const char *text, size_t n)
         n--;
     told |= ferror(stdout) != 0; /* asked before the flush: a remark on something else is no word about what is lost in it */
     fflush(stdout);
-    put(stderr, "signalbox: ", text, n, "\n");
+    put(stderr, "signalbox: ", text, n, SB_VIS_NEWLINE | SB_VIS_TAB, "\n");
 }
 
 int sb_complain(const struct sb_err *err)
@@ -61,7 +61,20 @@ int sb_print(const char *fmt, ...)
     va_start(ap, fmt);
     sb_str_vaddf(&text, fmt, ap);
     va_end(ap);
-    int rc = put(stdout, "", text.p, text.len, "");
+    int rc = put(stdout, "", text.p, text.len, SB_VIS_NEWLINE | SB_VIS_TAB, "");
+    sb_str_release(&text);
+    return rc;
+}
+
+int sb_print_line(const char *fmt, ...)
+{
+    struct sb_str text;
+    sb_str_init(&text);
+    va_list ap;
+    va_start(ap, fmt);
+    sb_str_vaddf(&text, fmt, ap);
+    va_end(ap);
+    int rc = put(stdout, "", text.p, text.len, 0, "\n");
     sb_str_release(&text);
     return rc;
 }

@@ -109,17 +109,17 @@ static void print_lease(const struct sb_lease *l, int64_t now)
     char until[SB_TIME_LEN + 1], left[32];
     bool owned = l->owner[0] != '\0', over = l->until < now;
     sb_duration_format(left, sizeof left, l->until - now);
-    sb_print("%s  epoch %" PRId64 "  ", l->name[0] ? l->name : l->deployment, l->epoch);
+    const char *name = l->name[0] ? l->name : l->deployment;
     if (!owned)
-        sb_print("nobody owns it\n");
+        sb_print_line("%s  epoch %" PRId64 "  nobody owns it", name, l->epoch);
     else
-        sb_print("ledger %s on %s, pid %" PRId64 ", %s%s\n", l->owner, l->host, l->pid, over ? "its lease is over" : "for ", over ? "" : left);
+        sb_print_line("%s  epoch %" PRId64 "  ledger %s on %s, pid %" PRId64 ", %s%s", name, l->epoch, l->owner, l->host, l->pid, over ? "its lease is over" : "for ", over ? "" : left);
     if (l->open.card[0])
-        sb_print("    %s step %" PRId64 " (class %s) is under way%s\n", l->open.card, l->open.step, sb_name(&sb_step_classes, l->open.class_),
+        sb_print_line("    %s step %" PRId64 " (class %s) is under way%s", l->open.card, l->open.step, sb_name(&sb_step_classes, l->open.class_),
                  !over ? "" : l->open.class_ == SB_STEP_IDEMPOTENT ? ", or was left open: the next owner raises the fence" : ", or was left open: only a person may say that its owner is dead");
     if (l->hold.until > now) {
         sb_time_format(until, l->hold.until);
-        sb_print("    maintenance until %s by %s: %s\n", until, l->hold.by, l->hold.reason);
+        sb_print_line("    maintenance until %s by %s: %s", until, l->hold.by, l->hold.reason);
     }
 }
 

@@ -2,6 +2,7 @@
 #include <signalbox/model/overview.h>
 
 #include <signalbox/base/array.h>
+#include <signalbox/base/str.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -51,6 +52,12 @@ static bool in_one_of(const struct sb_viewer *v, const struct sb_requires *r)
     return false;
 }
 
+/* Its bytes, at most so many, that end with a character. */
+static int whole(const char *text, size_t most)
+{
+    return (int)sb_utf8_whole(text, strnlen(text, most));
+}
+
 /* Every approval that is wanted is one of a group. */
 static bool only_of_groups(const struct sb_card *c)
 {
@@ -82,7 +89,8 @@ enum sb_may sb_overview_may(const struct sb_card *c, const struct sb_viewer *v, 
             return SB_MAY_NOT;
         }
     if (same && only_of_groups(c) && !in_one_of(v, r)) {
-        snprintf(why, cap, "policy wants an approval of %.100s, and %.100s is not in it", group_name(r->groups[0] ? r->groups[0] : "?"), v->who ? v->who : "?");
+        const char *group = group_name(r->groups[0] ? r->groups[0] : "?"), *who = v->who ? v->who : "?";
+        snprintf(why, cap, "policy wants an approval of %.*s, and %.*s is not in it", whole(group, 100), group, whole(who, 100), who);
         return SB_MAY_NOT;
     }
     if (same)

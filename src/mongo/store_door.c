@@ -170,7 +170,7 @@ static int64_t failure_in(const bson_t *reply, const char *place, char *message,
         if (strcmp(bson_iter_key(&field), "errmsg") == 0 && BSON_ITER_HOLDS_UTF8(&field))
             snprintf(message, cap, "%s", bson_iter_utf8(&field, NULL));
     }
-    return code;
+    return code ? code : -1; /* a failure all the same */
 }
 
 static int64_t int_in(const bson_t *reply, const char *key)
@@ -449,6 +449,7 @@ int sb_store_door_now(struct sb_store_door *d, int64_t *out, struct sb_err *err)
     bool told = bson_iter_init_find(&it, &reply, "localTime") && BSON_ITER_HOLDS_DATE_TIME(&it);
     if (told)
         *out = bson_iter_date_time(&it);
+    told = told && *out >= 0 && *out <= SB_STORE_LAST_MS;
     bson_destroy(&reply);
     return told ? 0 : sb_fail(err, SB_ESTATE, "the store does not tell its time (localTime of hello)");
 }

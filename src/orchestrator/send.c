@@ -54,7 +54,8 @@ static void send_work(void *p)
     sb_hook("execute.send.before");
     s->entered = s->o->tenure && sb_tenure_enter(s->o->tenure, &s->lease, &s->alone, &err) == 0;
     if (s->o->tenure && !s->entered) {
-        s->result = (struct sb_write_result){.outcome = SB_OUTCOME_FAILED, .code = -1};
+        /* a fence that is another's does not pass; a store or a fence that did not answer does, as a server that did not */
+        s->result = (struct sb_write_result){.outcome = SB_OUTCOME_FAILED, .code = err.code == SB_EPOLICY ? -1 : 0};
         snprintf(s->result.message, sizeof s->result.message, "%s", err.msg);
         sb_o_post_done(s->o, &s->way, sent, s, free_sending);
         return;

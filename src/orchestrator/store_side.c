@@ -317,6 +317,7 @@ bool sb_o_ask_store(struct sb_orchestrator *o, struct held_card *card, int64_t s
     if (!slot) {
         free(a.card);
         free(a.nonce);
+        card->run.phase = card->card.state == SB_EXECUTING ? PHASE_PRECHECK : PHASE_NONE;
         card->run.next_ms = 0; /* what guards is not passed by because there is no memory: again at the next tick */
         return true;
     }

@@ -5,6 +5,7 @@
 #include "private.h"
 
 #include <signalbox/base/array.h>
+#include <signalbox/shared/view_read.h>
 
 #include <inttypes.h>
 #include <string.h>
@@ -22,8 +23,7 @@ void sb_store_approval_release(struct sb_store_approval *a)
     memset(a, 0, sizeof *a);
 }
 
-/* What an approval has to say. False: the document is none. */
-static int take(const bson_t *doc, struct sb_store_approval *a)
+int sb_store_approval_take(const bson_t *doc, struct sb_store_approval *a)
 {
     const struct {
         const char *key;
@@ -78,7 +78,7 @@ int sb_store_approval_read(struct sb_store *s, const char *nonce, struct sb_stor
         return sb_store_gone(s, err);
     if (found == 0)
         return sb_fail(err, SB_EINPUT, "there is no approval %s in the store", nonce);
-    rc = take(&doc, out);
+    rc = sb_store_approval_take(&doc, out);
     bson_destroy(&doc);
     return rc < 0 ? sb_fail_nomem(err) : out->answered;
 }
@@ -134,7 +134,7 @@ static bool take_one(void *ctx, const bson_t *doc)
 {
     struct taking *t = ctx;
     struct sb_store_approval a = {.nonce = NULL}, *slot;
-    int whole = take(doc, &a);
+    int whole = sb_store_approval_take(doc, &a);
     const char *nonce = sb_store_text(doc, "_id", NONCE_MOST);
     if (whole < 0) {
         t->rc = -1;

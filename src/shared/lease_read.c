@@ -3,6 +3,7 @@
  * What the store keeps as leases, taken for what it is: bytes from outside. */
 #include <signalbox/shared/lease.h>
 
+#include <signalbox/base/json.h>
 #include <signalbox/model/names.h>
 
 #include <stdlib.h>
@@ -28,6 +29,20 @@ static int64_t whole(const bson_t *doc, const char *path)
     return BSON_ITER_HOLDS_DATE_TIME(&at) ? bson_iter_date_time(&at) : BSON_ITER_HOLDS_INT(&at) ? bson_iter_as_int64(&at) : 0;
 }
 
+/* A number as it can stand in a statement or on the record. */
+static int64_t count(const bson_t *doc, const char *path)
+{
+    int64_t n = whole(doc, path);
+    return n < -SB_JSON_MAX_INT || n > SB_JSON_MAX_INT ? 0 : n;
+}
+
+/* A moment, which others subtract from another one: within the years of four digits. */
+static int64_t moment(const bson_t *doc, const char *path)
+{
+    int64_t ms = whole(doc, path);
+    return ms < 0 ? 0 : ms > SB_STORE_LAST_MS ? SB_STORE_LAST_MS : ms;
+}
+
 /* What is there and is no null. */
 static bool there(const bson_t *doc, const char *key)
 {
@@ -45,9 +60,9 @@ static void step(const bson_t *doc, const char *key, struct sb_lease_step *out)
     if (!out->card[0])
         memcpy(out->card, "?", 2);
     snprintf(path, sizeof path, "%s.step", key);
-    out->step = whole(doc, path);
+    out->step = count(doc, path);
     snprintf(path, sizeof path, "%s.epoch", key);
-    out->epoch = whole(doc, path);
+    out->epoch = count(doc, path);
     snprintf(path, sizeof path, "%s.class", key);
     text(doc, path, class_, sizeof class_);
     out->class_ = sb_name_find(&sb_step_classes, class_);
@@ -64,19 +79,19 @@ int sb_lease_decode(const bson_t *doc, struct sb_lease *out)
     text(doc, "host", out->host, sizeof out->host);
     text(doc, "boot", out->boot, sizeof out->boot);
     text(doc, "program", out->program, sizeof out->program);
-    out->pid = whole(doc, "pid");
+    out->pid = count(doc, "pid");
     out->epoch = whole(doc, "epoch");
-    out->until = whole(doc, "until");
-    out->beat = whole(doc, "beat");
+    out->until = moment(doc, "until");
+    out->beat = moment(doc, "beat");
     step(doc, "open", &out->open);
     if (there(doc, "hold")) {
-        out->hold.until = whole(doc, "hold.until");
+        out->hold.until = moment(doc, "hold.until");
         text(doc, "hold.by", out->hold.by, sizeof out->hold.by);
         text(doc, "hold.reason", out->hold.reason, sizeof out->hold.reason);
     }
     if (there(doc, "forced")) {
-        out->forced.at = whole(doc, "forced.at");
-        out->forced.epoch = whole(doc, "forced.epoch");
+        out->forced.at = moment(doc, "forced.at");
+        out->forced.epoch = count(doc, "forced.epoch");
         text(doc, "forced.by", out->forced.by, sizeof out->forced.by);
         text(doc, "forced.reason", out->forced.reason, sizeof out->forced.reason);
         text(doc, "forced.owner", out->forced.owner, sizeof out->forced.owner);
@@ -94,7 +109,7 @@ int sb_lease_decode(const bson_t *doc, struct sb_lease *out)
             bson_destroy(&wrap);
         }
     }
-    return out->deployment[0] && out->epoch >= 0 && (!out->owner[0] || out->epoch > 0) ? 0 : -1;
+    return out->deployment[0] && out->epoch >= 0 && out->epoch <= SB_JSON_MAX_INT && (!out->owner[0] || out->epoch > 0) ? 0 : -1;
 }
 
 struct reading {

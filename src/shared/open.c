@@ -86,6 +86,7 @@ int sb_store_fault(struct sb_store *s, enum sb_store_state state, struct sb_err 
     va_start(ap, fmt);
     vsnprintf(s->why, sizeof s->why, fmt, ap);
     va_end(ap);
+    s->why[sb_utf8_whole(s->why, strlen(s->why))] = '\0'; /* it may have been cut within a character */
     s->state = state;
     s->known = s->known && state == SB_STORE_WELL;
     return sb_fail(err, state == SB_STORE_AWAY ? SB_ESERVER : SB_ESTATE, "%s", s->why);

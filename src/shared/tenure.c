@@ -159,7 +159,7 @@ static void raise_fence(struct sb_tenure *t, struct sb_store_door *door, int64_t
     struct sb_fence_seen seen;
     struct sb_err err = SB_ERR_INIT;
     enum sb_fence raised = sb_fence_raise(t->o.server, t->executor_uri, t->deployment, epoch, t->owner, &seen, &err);
-    if (raised == SB_FENCE_OTHERS && strcmp(seen.owner, t->owner) == 0 && seen.epoch >= epoch && advance(t, door, epoch, seen.epoch + 1))
+    if (raised == SB_FENCE_OTHERS && strcmp(seen.owner, t->owner) == 0 && seen.epoch >= epoch && seen.epoch < INT64_MAX && advance(t, door, epoch, seen.epoch + 1))
         return; /* when that is on the record it is raised */
     pthread_mutex_lock(&t->lock);
     struct sb_lease lease = t->lease;
@@ -416,13 +416,16 @@ static int add(struct sb_tenure *t, const struct sb_lease_step *step, struct sb_
 {
     char why[600];
     int rc = 0;
+    bool named_already = false;
     pthread_mutex_lock(&t->lock);
+    for (size_t i = 0; i < t->steps_n; i++)
+        named_already |= same(&t->steps[i], step);
     if (!may(t, step->back, why, sizeof why))
         rc = sb_fail(err, SB_ESTATE, "%s", why);
-    else if (t->steps_n == STEPS_MOST)
-        rc = sb_fail(err, SB_ESTATE, "too many steps are under way at once");
-    else
+    else if (t->steps_n < STEPS_MOST)
         t->steps[t->steps_n++] = *step;
+    else if (!named_already) /* a step of many commands keeps a place for each that was never answered: what is named counts */
+        rc = sb_fail(err, SB_ESTATE, "too many steps are under way at once");
     t->idle = false; /* it was, before this one */
     *named = worst(t);
     named->back = step->back;

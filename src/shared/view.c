@@ -5,16 +5,12 @@
 
 #include <signalbox/model/names.h>
 #include <signalbox/shared/view.h>
+#include <signalbox/shared/view_read.h>
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define NAME_MOST 512
-#define KEY_MOST 256
-#define NOTE_MOST SB_NOTE_MAX
-#define ITEM_MOST (2 << 20) /* bytes of a card or an anomaly as JSON */
 #define LEASES_MOST 10000
 
 /* One reading: whose rows, and what was passed over. */
@@ -33,47 +29,17 @@ struct looking {
 
 static bool pass_over(struct looking *l, const bson_t *doc, const char *what)
 {
-    if (l->odd && l->odd->n++ == 0) {
-        bson_iter_t it;
-        char *id = NULL;
-        bson_t only = BSON_INITIALIZER;
-        if (bson_iter_init_find(&it, doc, "_id") && bson_append_iter(&only, "_id", 3, &it))
-            id = bson_as_relaxed_extended_json(&only, NULL);
-        snprintf(l->odd->what, sizeof l->odd->what, "%s: %.120s: %s", l->coll, id ? id : "a document", what);
-        bson_free(id);
-        bson_destroy(&only);
-    }
+    sb_store_odd_add(l->odd, l->coll, doc, what);
     return true;
-}
-
-static bool is_log(const char *text)
-{
-    return text && strlen(text) == SB_LOG_ID_LEN && strspn(text, "0123456789abcdef") == SB_LOG_ID_LEN;
-}
-
-static bool is_hash(const char *text)
-{
-    return text && strlen(text) == SB_HEX_LEN && strspn(text, "0123456789abcdef") == SB_HEX_LEN;
-}
-
-static int64_t not_below_zero(int64_t n)
-{
-    return n < 0 ? 0 : n;
 }
 
 static bool on_host(void *ctx, const bson_t *doc)
 {
     struct looking *l = ctx;
-    struct sb_store_host_row row = {.log = sb_store_text(doc, "_id", SB_LOG_ID_LEN), .host = sb_store_text(doc, "host", NAME_MOST), .boot = sb_store_text(doc, "boot", NAME_MOST),
-                                    .program = sb_store_text(doc, "program", NAME_MOST), .key = sb_store_text(doc, "key", KEY_MOST),
-                                    .deployment_id = sb_store_text(doc, "deployment.id", NAME_MOST), .deployment = sb_store_text(doc, "deployment.name", NAME_MOST),
-                                    .environment = sb_store_text(doc, "deployment.environment", NAME_MOST), .team = sb_store_text(doc, "deployment.team", NAME_MOST),
-                                    .class_ = sb_store_text(doc, "deployment.class", NAME_MOST), .published = not_below_zero(sb_store_number(doc, "published")),
-                                    .pid = not_below_zero(sb_store_number(doc, "pid")), .version = not_below_zero(sb_store_number(doc, "version")),
-                                    .beat = not_below_zero(sb_store_number(doc, "beat")), .head = not_below_zero(sb_store_number(doc, "head")),
-                                    .draining = sb_store_yes(doc, "draining")};
-    if (!is_log(row.log))
-        return pass_over(l, doc, "its _id is no ledger's");
+    struct sb_store_host_row row;
+    const char *wrong = sb_store_host_read(doc, &row);
+    if (wrong)
+        return pass_over(l, doc, wrong);
     l->given++;
     return l->fn.host(l->ctx, &row);
 }
@@ -81,10 +47,10 @@ static bool on_host(void *ctx, const bson_t *doc)
 static bool on_checkpoint(void *ctx, const bson_t *doc)
 {
     struct looking *l = ctx;
-    struct sb_store_checkpoint_row row = {.log = sb_store_text(doc, "_id", SB_LOG_ID_LEN), .root = sb_store_text(doc, "root", SB_HEX_LEN),
-                                          .note = sb_store_text(doc, "note", NOTE_MOST), .n = sb_store_number(doc, "n")};
-    if (!is_log(row.log) || !is_hash(row.root) || !row.note || row.n < 0)
-        return pass_over(l, doc, "it is no checkpoint");
+    struct sb_store_checkpoint_row row;
+    const char *wrong = sb_store_checkpoint_read(doc, &row);
+    if (wrong)
+        return pass_over(l, doc, wrong);
     l->given++;
     return l->fn.checkpoint(l->ctx, &row);
 }
@@ -92,12 +58,10 @@ static bool on_checkpoint(void *ctx, const bson_t *doc)
 static bool on_item(void *ctx, const bson_t *doc)
 {
     struct looking *l = ctx;
-    struct sb_store_item_row row = {.log = sb_store_text(doc, "_id.l", SB_LOG_ID_LEN), .environment = sb_store_text(doc, "environment", NAME_MOST),
-                                    .deployment = sb_store_text(doc, "deployment", NAME_MOST), .team = sb_store_text(doc, "team", NAME_MOST),
-                                    .class_ = sb_store_text(doc, "class", NAME_MOST), .bytes = sb_store_text(doc, "bytes", ITEM_MOST), .n = sb_store_number(doc, "n")};
-    row.id = sb_store_text(doc, strcmp(l->coll, SB_STORE_CARDS) == 0 ? "_id.card" : "_id.incident", 64);
-    if (!is_log(row.log) || !row.id || !row.bytes || row.n < 1)
-        return pass_over(l, doc, "it lacks its ledger, its id, its number or its bytes");
+    struct sb_store_item_row row;
+    const char *wrong = sb_store_item_read(doc, strcmp(l->coll, SB_STORE_CARDS) == 0, &row);
+    if (wrong)
+        return pass_over(l, doc, wrong);
     l->given++;
     return l->fn.item(l->ctx, &row);
 }
@@ -105,10 +69,10 @@ static bool on_item(void *ctx, const bson_t *doc)
 static bool on_entry(void *ctx, const bson_t *doc)
 {
     struct looking *l = ctx;
-    struct sb_store_entry_row row = {.n = sb_store_number(doc, "_id.n"), .hash = sb_store_text(doc, "h", SB_HEX_LEN), .bytes = sb_store_text(doc, "b", SB_STORE_DOCUMENT_BYTES)};
-    if (row.n < 1 || !is_hash(row.hash) || !row.bytes)
-        return pass_over(l, doc, "it is no entry");
-    row.len = strlen(row.bytes);
+    struct sb_store_entry_row row;
+    const char *wrong = sb_store_entry_read(doc, &row);
+    if (wrong)
+        return pass_over(l, doc, wrong);
     l->given++;
     return l->fn.entry(l->ctx, &row);
 }

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 
+import bson
 import pymongo
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -281,6 +282,45 @@ def damaged(p, where):
     check(p.json(0, "audit", "verify", "--fleet", where, "--json")["ok"], "as it was")
 
 
+def hostile(p, db):
+    """Documents that somebody has put there to mislead whoever looks: each is left out and named, or shown in one line, and hides no other."""
+    log, deep = p.logs["gamma"], {"a": 1}
+    host = db.hosts.find_one({"_id": log})
+    for _ in range(60):
+        deep = {"a": deep}
+    db.hosts.insert_many([{"_id": "z" + "\u00e9" * 100}, {"_id": deep}, {"_id": 2 ** 62, "host": "x" * 100000}])
+    db.cards.insert_one({"_id": {"l": log, "card": "z" * 39 + "\u00e9"}, "n": 1, "state": "failed", "bytes": "[" * 5000})
+    db.incidents.insert_one({"_id": {"l": log, "incident": "\u001b[2Jz"}, "n": 1, "state": "open", "bytes": "{}"})
+    db.hosts.update_one({"_id": log}, {"$set": {"host": "gamma\nok     0123456789ab  shop on alpha.example: 9 entries, signed up to entry 9", "beat": 2 ** 62, "head": 2 ** 62}})
+    db.leases.insert_one({"_id": "rs:9", "name": "x\n\u001b[2Jy", "owner": log, "host": "h", "epoch": bson.Int64(1), "until": bson.Int64(-(2 ** 63)), "hold": {"until": bson.Int64(2 ** 63 - 1), "by": 7}})
+    db.entries.insert_one({"_id": {"l": log, "n": bson.Int64(2 ** 63 - 1)}, "h": "0" * 64, "b": "{}"})
+    said = p.json(1, "console", "--fleet", "--json")
+    check(said["odd"]["documents"] == 5 and {r["deployment"] for r in said["rows"]} == {"shop", "crm", "logs"}, "the page: %s" % said["odd"])
+    rc, text, _ = p.run("console", "--fleet")
+    check(rc == 1 and "\u001b" not in text and "\nok " not in text, "lines of the page: %d %s" % (rc, text))
+    rc, text, complaint = p.run("store", "leases")
+    check(rc == 0 and "\u001b" not in text and len(text.splitlines()) == 2, "lines of the leases: %d %s%s" % (rc, text, complaint))
+    check(p.json(0, "store", "leases", "--json")["leases"][0]["until"] == "1970-01-01T00:00:00.000Z", "a moment")
+    findings = p.json(1, "doctor", "--fleet", "--json")["findings"]
+    check(any("alpha.example (shop), program" in f["what"] for f in findings), "the doctor tells of the others: %s" % findings)
+    said = p.json(1, "audit", "export", "--fleet", p.dir + "/export4", "--json")
+    check(len(said["ledgers"]) == 3 and said["broken"] == 0, "the export: %s" % said)
+    rc, text, _ = p.run("audit", "verify", "--fleet", p.dir + "/export4")
+    check(rc == 0 and sum(line.startswith("ok ") for line in text.splitlines()) == 3, "a name makes no line: %d %s" % (rc, text))
+    db.entries.update_one({"_id": {"l": log, "n": bson.Int64(2 ** 63 - 1)}}, {"$set": {"h": 1}})
+    db.entries.insert_one({"_id": {"l": log, "n": float(2 ** 62)}, "h": "0" * 64, "b": "{}"})
+    db.entries.delete_one({"_id": {"l": log, "n": bson.Int64(2 ** 63 - 1)}})
+    findings = p.json(1, "doctor", "--fleet", "--json")["findings"]
+    check(any(f["area"] == "ledgers" and log in f["what"] for f in findings) and any("alpha.example (shop), program" in f["what"] for f in findings), "one bad entry: %s" % findings)
+    db.entries.delete_one({"_id": {"l": log, "n": float(2 ** 62)}})
+    db.hosts.delete_many({"_id": {"$in": ["z" + "\u00e9" * 100, deep, 2 ** 62]}})
+    db.cards.delete_one({"_id.card": "z" * 39 + "\u00e9"})
+    db.incidents.delete_one({"_id.incident": "\u001b[2Jz"})
+    db.leases.delete_many({})
+    db.hosts.replace_one({"_id": log}, host)
+    p.json(0, "console", "--fleet", "--json")
+
+
 def without_store(p):
     p.write("config/signalbox/config", "")
     for words in (("console", "--fleet", "--json"), ("doctor", "--fleet"), ("audit", "export", "--fleet", p.dir + "/none")):
@@ -304,6 +344,7 @@ def main():
         page(p, db)
         doctor(p, db)
         audit(p, db)
+        hostile(p, db)
         without_store(p)
     finally:
         sim.close()

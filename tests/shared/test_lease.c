@@ -2,13 +2,10 @@
  *
  * Leases, the fence and the crew on three simulated members, over real sockets: one owner at a time, what is left open, a person's word,
  * maintenance, what a newer program has put there. */
-#include "test.h"
+#include "members.h"
 
-#include <mongoc/mongoc.h>
 #include <pthread.h>
 #include <signalbox/base/clock.h>
-#include <signalbox/base/json.h>
-#include <signalbox/base/process.h>
 #include <signalbox/base/record.h>
 #include <signalbox/model/names.h>
 #include <signalbox/mongo/fence_door.h>
@@ -24,9 +21,8 @@
 #define DEP "rs:0123456789abcdef01234567"
 
 static struct {
-    struct sb_process sim;
-    char uri[300], name[32];
-    mongoc_client_t *client;
+    struct members of;
+    char name[32];
     int db;
     struct sb_store_door *door;
 } lab;
@@ -36,44 +32,23 @@ static const struct sb_lease_self a = {.owner = "aaaa", .host = "one", .boot = "
 static int start(void **state)
 {
     (void)state;
-    struct sb_err err = SB_ERR_INIT;
-    const char *program = getenv("SIGNALBOX");
-    char line[2000];
-    size_t n = 0;
-    sb_mongo_init();
-    if (!program)
-        return 0;
-    const char *const argv[] = {program, "sim", "--scenario", "calm", "--seed", "3", NULL};
-    sb_assert_ok(sb_process_spawn(&lab.sim, argv, SB_PROCESS_OUT | SB_PROCESS_DIE_WITH_US, &err), err);
-    while (n + 1 < sizeof line && read(lab.sim.out, line + n, 1) == 1 && line[n] != '\n')
-        n++;
-    json_t *ready = sb_json_parse(line, n, "sim", SB_JSON_ALLOW_REAL, &err);
-    assert_non_null(ready);
-    snprintf(lab.uri, sizeof lab.uri, "%s", sb_json_str(ready, "uri"));
-    json_decref(ready);
-    lab.client = mongoc_client_new(lab.uri);
-    return lab.client ? 0 : -1;
+    return members_start(&lab.of);
 }
 
 static int end(void **state)
 {
     (void)state;
-    if (lab.client) {
-        mongoc_client_destroy(lab.client);
-        sb_process_stop(&lab.sim, 2000);
-    }
-    sb_mongo_cleanup();
-    return 0;
+    return members_end(&lab.of);
 }
 
 static int fresh(void **state)
 {
     (void)state;
     struct sb_err err = SB_ERR_INIT;
-    if (!lab.client)
+    if (!lab.of.client)
         return 0;
     snprintf(lab.name, sizeof lab.name, "leases%d", ++lab.db);
-    lab.door = sb_store_door_open(lab.uri, lab.name, &err);
+    lab.door = sb_store_door_open(lab.of.uri, lab.name, &err);
     return lab.door ? 0 : -1;
 }
 
@@ -87,7 +62,7 @@ static int close_door(void **state)
 
 #define NEEDS_SIM()                                \
     do {                                           \
-        if (!lab.client)                           \
+        if (!lab.of.client)                           \
             sb_test_skip("SIGNALBOX names no program"); \
     } while (0)
 
@@ -95,7 +70,7 @@ static void by_hand(const char *json)
 {
     bson_error_t e = {0};
     bson_t reply, *command = bson_new_from_json((const uint8_t *)json, -1, &e);
-    if (!command || !mongoc_client_command_simple(lab.client, lab.name, command, NULL, &reply, &e))
+    if (!command || !mongoc_client_command_simple(lab.of.client, lab.name, command, NULL, &reply, &e))
         fail_msg("%s: %s", json, e.message);
     bson_destroy(command);
     bson_destroy(&reply);
@@ -293,7 +268,7 @@ static void *race(void *arg)
     struct racer *r = arg;
     struct sb_err err = SB_ERR_INIT;
     struct sb_lease *l = malloc(sizeof *l);
-    struct sb_store_door *d = sb_store_door_open(lab.uri, lab.name, &err);
+    struct sb_store_door *d = sb_store_door_open(lab.of.uri, lab.name, &err);
     const struct sb_lease_self me = {.owner = r->owner, .host = "h", .boot = "b", .program = "p", .pid = 1};
     r->answer = d && l ? sb_lease_take(d, DEP, "n", &me, LONG_MS, NULL, l, &err) : SB_LEASE_ERROR;
     r->epoch = l ? l->epoch : 0;
@@ -330,7 +305,7 @@ static void the_fence_only_rises(void **state)
     struct sb_err err = SB_ERR_INIT;
     struct sb_fence_seen seen;
     struct sb_deployment_facts facts;
-    struct sb_server *s = sb_server_new(lab.uri, false, &err), *reads = sb_server_new(lab.uri, true, &err);
+    struct sb_server *s = sb_server_new(lab.of.uri, false, &err), *reads = sb_server_new(lab.of.uri, true, &err);
     struct sb_conn *c = sb_conn_to_primary(s, SB_LANE_CONTROL, &err);
     sb_assert_ok(sb_deployment_identify(c, &facts, &err), err);
     sb_conn_close(c);

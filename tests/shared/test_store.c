@@ -2,12 +2,9 @@
  *
  * The room of the shared store on three simulated members, over real sockets: opening and what it refuses, the copy of a ledger through
  * kill -9, a store that was put back, a fork, approvals and starts of two hosts. */
-#include "test.h"
+#include "members.h"
 
-#include <mongoc/mongoc.h>
 #include <signalbox/base/hook.h>
-#include <signalbox/base/json.h>
-#include <signalbox/base/process.h>
 #include <signalbox/mongo/store_door.h>
 #include <signalbox/shared/store.h>
 
@@ -17,9 +14,7 @@
 #include <unistd.h>
 
 static struct {
-    struct sb_process sim;
-    char uri[300];
-    mongoc_client_t *client; /* what somebody does to the store behind our back */
+    struct members of;
     int db;
     char name[32];
 } lab;
@@ -35,34 +30,13 @@ void sb_hook(const char *point)
 static int start(void **state)
 {
     (void)state;
-    struct sb_err err = SB_ERR_INIT;
-    const char *program = getenv("SIGNALBOX");
-    char line[2000];
-    size_t n = 0;
-    sb_mongo_init();
-    if (!program)
-        return 0;
-    const char *const argv[] = {program, "sim", "--scenario", "calm", "--seed", "3", NULL};
-    sb_assert_ok(sb_process_spawn(&lab.sim, argv, SB_PROCESS_OUT | SB_PROCESS_DIE_WITH_US, &err), err);
-    while (n + 1 < sizeof line && read(lab.sim.out, line + n, 1) == 1 && line[n] != '\n')
-        n++;
-    json_t *ready = sb_json_parse(line, n, "sim", SB_JSON_ALLOW_REAL, &err);
-    assert_non_null(ready);
-    snprintf(lab.uri, sizeof lab.uri, "%s", sb_json_str(ready, "uri"));
-    json_decref(ready);
-    lab.client = mongoc_client_new(lab.uri);
-    return lab.client ? 0 : -1;
+    return members_start(&lab.of);
 }
 
 static int end(void **state)
 {
     (void)state;
-    if (lab.client) {
-        mongoc_client_destroy(lab.client);
-        sb_process_stop(&lab.sim, 2000);
-    }
-    sb_mongo_cleanup();
-    return 0;
+    return members_end(&lab.of);
 }
 
 /* A store of its own for each test: another database. */
@@ -78,7 +52,7 @@ static void by_hand(const char *json)
 {
     bson_error_t e = {0};
     bson_t reply, *command = bson_new_from_json((const uint8_t *)json, -1, &e);
-    if (!command || !mongoc_client_command_simple(lab.client, lab.name, command, NULL, &reply, &e))
+    if (!command || !mongoc_client_command_simple(lab.of.client, lab.name, command, NULL, &reply, &e))
         fail_msg("%s: %s", json, e.message);
     bson_destroy(command);
     bson_destroy(&reply);
@@ -97,7 +71,7 @@ struct host {
 static struct sb_store *open_store(struct host *h, const char *watched)
 {
     struct sb_err err = SB_ERR_INIT;
-    const struct sb_store_options o = {.uri = lab.uri, .database = lab.name, .state_dir = h->dir, .log = sb_ledger_id(h->ledger), .watched_id = watched};
+    const struct sb_store_options o = {.uri = lab.of.uri, .database = lab.name, .state_dir = h->dir, .log = sb_ledger_id(h->ledger), .watched_id = watched};
     struct sb_store *s = sb_store_open(&o, &err);
     if (!s)
         fail_msg("%s", err.msg);
@@ -117,7 +91,7 @@ static struct sb_ledger *reader_of(struct host *h)
 static void open_host(struct host *h, int seed)
 {
     struct sb_err err = SB_ERR_INIT;
-    if (!lab.client)
+    if (!lab.of.client)
         sb_test_skip("SIGNALBOX does not name the program, whose simulator is wanted");
     memset(h, 0, sizeof *h);
     snprintf(h->dir, sizeof h->dir, "%s/host%d-%d", sb_test_dir(), lab.db, seed);
@@ -186,7 +160,7 @@ static int hold(void *ctx, int64_t seq, const char *bytes, size_t n, struct sb_e
     bson_error_t e;
     const bson_t *doc;
     struct sb_entry entry;
-    mongoc_collection_t *c = mongoc_client_get_collection(lab.client, lab.name, "entries");
+    mongoc_collection_t *c = mongoc_client_get_collection(lab.of.client, lab.name, "entries");
     bson_t *filter = BCON_NEW("_id", "{", "l", BCON_UTF8(sb_ledger_id(x->h->ledger)), "n", BCON_INT64(seq), "}");
     mongoc_cursor_t *cursor = mongoc_collection_find_with_opts(c, filter, NULL, NULL);
     if (!mongoc_cursor_next(cursor, &doc))
@@ -211,7 +185,7 @@ static int hold(void *ctx, int64_t seq, const char *bytes, size_t n, struct sb_e
 static int64_t entries_there(struct host *h)
 {
     bson_error_t e;
-    mongoc_collection_t *c = mongoc_client_get_collection(lab.client, lab.name, "entries");
+    mongoc_collection_t *c = mongoc_client_get_collection(lab.of.client, lab.name, "entries");
     bson_t *filter = BCON_NEW("_id.l", BCON_UTF8(sb_ledger_id(h->ledger)));
     int64_t n = mongoc_collection_count_documents(c, filter, NULL, NULL, NULL, &e);
     bson_destroy(filter);
@@ -255,7 +229,7 @@ static void refusals(void **state)
     struct host a;
     open_host(&a, 1);
     wants(&a, SB_STORE_WELL, "");
-    struct sb_store_door *door = sb_store_door_open(lab.uri, "x", &err);
+    struct sb_store_door *door = sb_store_door_open(lab.of.uri, "x", &err);
     struct sb_store_door_facts facts;
     sb_assert_ok(sb_store_door_ask(door, &facts, &err), err);
     sb_store_door_close(door);
@@ -276,7 +250,7 @@ static void refusals(void **state)
     wants(&a, SB_STORE_HELD, "has lost all that it had");
     static const char *const names[] = {"admin", "local", "a.b", "", "a/b"};
     for (size_t i = 0; i < SB_COUNT(names); i++)
-        assert_null(sb_store_door_open(lab.uri, names[i], &err));
+        assert_null(sb_store_door_open(lab.of.uri, names[i], &err));
     const struct sb_store_options nobody = {.uri = "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=500", .state_dir = a.dir, .log = sb_ledger_id(a.ledger)};
     sb_store_close(a.store);
     a.store = sb_store_open(&nobody, &err);
@@ -504,7 +478,7 @@ static void a_newer_programs_fields_stay(void **state)
     sb_assert_ok(sb_store_host_beat(a.store, &row, &err), err);
     bson_t *q = BCON_NEW("shine", BCON_INT32(9), "head", BCON_INT64(4), "deployment.team", BCON_UTF8("payments"));
     bson_error_t e;
-    mongoc_collection_t *c = mongoc_client_get_collection(lab.client, lab.name, "hosts");
+    mongoc_collection_t *c = mongoc_client_get_collection(lab.of.client, lab.name, "hosts");
     assert_int_equal(mongoc_collection_count_documents(c, q, NULL, NULL, NULL, &e), 1);
     mongoc_collection_destroy(c);
     bson_destroy(q);

@@ -87,6 +87,9 @@ bool sb_told_unwritten(void);
 /* Writes sanitized text to stdout (newlines stay). Returns 0, or -1 when stdout is gone. */
 int sb_print(const char *fmt, ...) SB_PRINTF(1, 2);
 
+/* The same, and a newline: one line, whatever is in the texts. For what others have written, lest a name make a line of its own. */
+int sb_print_line(const char *fmt, ...) SB_PRINTF(1, 2);
+
 /* Writes a JSON value to stdout, one line, keys in the order they were set, and a newline. Takes the reference. */
 int sb_print_json(json_t *value);
 

@@ -17,6 +17,7 @@
 #define SB_STORE_BATCH_MOST 1000          /* documents of one insert */
 #define SB_STORE_BATCH_BYTES (8 << 20)    /* and their bytes together */
 #define SB_STORE_DOCUMENT_BYTES (4 << 20) /* of one document; a longer one is neither written nor believed */
+#define SB_STORE_LAST_MS INT64_C(253402300799999) /* the end of the year 9999: no moment that a store tells is later, or before 1970 */
 
 struct sb_store_door;
 
