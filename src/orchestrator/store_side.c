@@ -21,7 +21,7 @@
 /* A step that wants to be sent. */
 struct store_ask {
     char *card, *nonce;
-    int64_t step, turn, upto, asked_ms;
+    int64_t step, turn, upto, asked_ms, epoch;
     int class_;
     bool ok;
     char why[400];
@@ -116,7 +116,7 @@ static void ask_gates(struct round *r, struct sb_ledger *reader)
     for (size_t i = 0; i < r->asks_n; i++) {
         struct store_ask *a = &r->asks[i];
         struct sb_err err = SB_ERR_INIT;
-        const struct sb_store_step step = {.card = a->card, .deployment_id = r->host.deployment_id, .step = a->step, .upto = a->upto, .nonce = a->nonce, .class_ = a->class_};
+        const struct sb_store_step step = {.card = a->card, .deployment_id = r->host.deployment_id, .step = a->step, .upto = a->upto, .nonce = a->nonce, .class_ = a->class_, .epoch = a->epoch};
         a->ok = sb_store_gate(r->store, reader, &step, &err) == 0;
         snprintf(a->why, sizeof a->why, "%s", a->ok ? "" : err.msg);
     }
@@ -134,8 +134,11 @@ static void work_with(struct round *r, struct sb_ledger *reader)
         if (sb_store_answer(r->store, x->nonce, x->ok, x->n, x->why, &err))
             return;
     }
-    if (sb_store_acked(r->store) < r->head && sb_store_publish(r->store, reader, 0, &r->acked, &err))
+    if (sb_store_acked(r->store) < r->head && sb_store_publish(r->store, reader, 0, &r->acked, &err)) {
+        for (size_t i = 0; i < r->asks_n; i++) /* where it is not the store that is amiss, its state says nothing of it */
+            snprintf(r->asks[i].why, sizeof r->asks[i].why, "what is decided could not be copied to the store: %.300s", err.msg);
         return;
+    }
     ask_gates(r, reader);
     if (r->beat && sb_store_host_beat(r->store, &r->host, &err))
         return;
@@ -310,6 +313,7 @@ bool sb_o_ask_store(struct sb_orchestrator *o, struct held_card *card, int64_t s
         return false;
     const struct sb_step *of = step >= 1 && (size_t)step <= card->card.steps_n ? &card->card.steps[step - 1] : NULL;
     struct store_ask a = {.step = step, .upto = sb_ledger_head(o->ledger), .asked_ms = sb_mono_ms(), .class_ = of ? of->class_ : 0};
+    a.epoch = sb_o_epoch(o);
     bool first = card->run.started == 0 && step == 1;
     a.card = sb_format("%s", card->card.id);
     a.nonce = first ? sb_o_start_nonce(card) : NULL;

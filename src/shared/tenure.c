@@ -2,6 +2,8 @@
  *
  * `lock` guards what is known; it is never held while the store or the deployment is asked. The thread has a door of its own, and so has
  * each worker that enters: a door belongs to one thread at a time. */
+#include "private.h"
+
 #include <signalbox/shared/tenure.h>
 
 #include <signalbox/base/clock.h>
@@ -228,6 +230,15 @@ static bool beat(struct sb_tenure *t, struct sb_store_door **door)
     return answer != SB_LEASE_ERROR;
 }
 
+/* Whoever looks at the hosts sees that this one has not died. Where it does not get there, its beat grows old. */
+static void note_draining(struct sb_tenure *t, struct sb_store_door *door)
+{
+    bson_t *query = BCON_NEW("_id", BCON_UTF8(t->owner)), *update = BCON_NEW("$set", "{", "draining", BCON_BOOL(true), "}", "$currentDate", "{", "beat", BCON_BOOL(true), "}");
+    sb_store_door_update(door, SB_STORE_HOSTS, query, update, false, false, NULL);
+    bson_destroy(query);
+    bson_destroy(update);
+}
+
 static void give_back(struct sb_tenure *t, struct sb_store_door *door)
 {
     struct sb_lease lease;
@@ -243,6 +254,8 @@ static void give_back(struct sb_tenure *t, struct sb_store_door *door)
         sb_lease_close_step(door, t->deployment, &me, epoch, t->o.lease_ms, &none, &lease, &err);
     if (door && mine)
         sb_lease_release(door, t->deployment, &me, epoch, &lease, &err); /* not released: it ends by itself */
+    if (door)
+        note_draining(t, door);
 }
 
 static struct timespec after(int64_t ms)

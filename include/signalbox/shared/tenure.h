@@ -73,7 +73,7 @@ void sb_tenure_idle(struct sb_tenure *t);
 int sb_tenure_enter(struct sb_tenure *t, const struct sb_lease_step *step, bool *alone, struct sb_err *err);
 void sb_tenure_leave(struct sb_tenure *t, const struct sb_lease_step *step);
 
-/* Gives the lease back, where no step is open, and ends the thread. Waits for that at most grace_ms; one that hangs in the driver is left
+/* Gives the lease back, where no step is open, says in the row of "hosts" that it is draining, and ends the thread. Waits for that at most grace_ms; one that hangs in the driver is left
  * behind (false), and what it uses must stay. Then free it, when nobody can be in it any more. NULL is fine. */
 bool sb_tenure_halt(struct sb_tenure *t, int grace_ms);
 void sb_tenure_free(struct sb_tenure *t);
