@@ -518,6 +518,7 @@ void sb_o_remove_seat(struct sb_orchestrator *o, int64_t id);
 /* ---- store_side.c: the shared store ---- */
 
 int sb_o_open_store_side(struct sb_orchestrator *o, struct sb_err *err);
+bool sb_o_halt_store_side(struct sb_orchestrator *o, int grace_ms); /* after the thread has ended; false: it hangs in the driver, and o has to stay */
 void sb_o_free_store_side(struct sb_orchestrator *o);
 void sb_o_tick_store(struct sb_orchestrator *o);
 /* There is a store, and it does not let anything be executed now; why says so. */

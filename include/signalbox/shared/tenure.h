@@ -65,6 +65,9 @@ void sb_tenure_recorded(struct sb_tenure *t, int64_t epoch);
 bool sb_tenure_may(struct sb_tenure *t, bool back, char *why, size_t cap);
 enum sb_tenure_state sb_tenure_state(struct sb_tenure *t, struct sb_lease *lease); /* lease: as it was seen last; may be NULL */
 
+/* The store was away, or was put back: what it said of the lease may not hold any more. Nothing is sent before it was renewed, which is done at once. */
+void sb_tenure_doubt(struct sb_tenure *t);
+
 /* Nothing of ours is under way, by the record: a step whose answer never came, or that the lease names as ours from an earlier run, is closed. */
 void sb_tenure_idle(struct sb_tenure *t);
 
