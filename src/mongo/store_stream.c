@@ -56,7 +56,7 @@ void sb_store_stream_close(struct sb_store_stream *x)
 
 static bool lacks_them(int64_t code)
 {
-    static const int64_t all[] = {59, 238, 40324, 40573}; /* no such command, not implemented, no such stage, no replica set */
+    static const int64_t all[] = {13, 59, 238, 40324, 40573}; /* not for this login; no such command, not implemented, no such stage, no replica set */
     for (size_t i = 0; i < SB_COUNT(all); i++)
         if (all[i] == code)
             return true;

@@ -18,7 +18,7 @@ enum sb_store_heard {
     SB_STORE_HEARD_NOTHING,    /* in this time */
     SB_STORE_HEARD_CHANGE,     /* *n events */
     SB_STORE_HEARD_ANEW,       /* it begins here: of what was before nothing is told, so look at all there is */
-    SB_STORE_HEARD_DEAF,       /* this server has no change streams; err is what it said */
+    SB_STORE_HEARD_DEAF,       /* this server has no change streams, or not for this login; err is what it said */
 };
 
 struct sb_store_stream;
