@@ -290,7 +290,7 @@ int sb_overview_screen(struct sb_store *store, const struct sb_config *config, c
         sigaddset(&ours, caught[i]);
     pthread_sigmask(SIG_BLOCK, &ours, &before);
     char *log = s.state_dir.len ? sb_format("%s/%s", s.state_dir.p, SB_SCREEN_STDERR) : NULL;
-    s.worker = sb_overview_worker_start(store, &who->viewer, err);
+    s.worker = sb_overview_worker_start(store, &who->viewer, config, err);
     if (!s.worker)
         goto out;
     if ((s.signals = signalfd(-1, &ours, SFD_NONBLOCK | SFD_CLOEXEC)) < 0)

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One thread: a look at the store every two seconds, and what the opened deployment is asked in between. */
+ * One thread: a look at the store when it tells of a change, or every two seconds where it does not, and what the opened deployment is asked in between. */
 #include "overview_worker.h"
+
+#include "store_look.h"
 
 #include <signalbox/base/array.h>
 #include <signalbox/base/clock.h>
@@ -11,15 +13,19 @@
 
 #include <inttypes.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#define LOOK_MS 2000
+#define LOOK_MS 2000      /* between two looks */
+#define LOOK_TOLD_MS 10000 /* and where the store tells: beats are not told */
+#define GAP_MS 250        /* between two in any case, however much is told */
 #define LATE_MS 60000
+#define LISTENER_MS 1000     /* that the listener is given to end */
 #define AUDIT_MOST 500
 
-enum { MAIL_OPEN, MAIL_CLOSE, MAIL_ASK, MAIL_STOP };
+enum { MAIL_OPEN, MAIL_CLOSE, MAIL_ASK, MAIL_WAKE, MAIL_STOP };
 
 /* What was told of a card or an incident of the opened deployment. */
 struct told {
@@ -45,6 +51,8 @@ struct sb_overview_worker {
     pthread_t thread;
     struct sb_queue *asks, *snapshots;
     struct sb_store *store;
+    struct sb_listener *listener; /* NULL: there is none, and the clock is all */
+    atomic_bool waking;     /* its mail is on the way */
     const struct sb_viewer *viewer;
     struct opened open; /* news NULL: nothing is */
     struct told *told;
@@ -463,10 +471,23 @@ static void look(struct sb_overview_worker *w)
     sb_queue_post(w->snapshots, 0, s, sb_overview_snapshot_free);
 }
 
+/* On the listener's thread. */
+static void wake(void *ctx)
+{
+    struct sb_overview_worker *w = ctx;
+    if (!atomic_exchange(&w->waking, true))
+        sb_queue_post(w->asks, MAIL_WAKE, NULL, NULL);
+}
+
+static int64_t after_look(const struct sb_overview_worker *w)
+{
+    return sb_mono_ms() + (w->listener && sb_listener_tells(w->listener) ? LOOK_TOLD_MS : LOOK_MS);
+}
+
 static void *run(void *ctx)
 {
     struct sb_overview_worker *w = ctx;
-    int64_t next = sb_mono_ms();
+    int64_t next = sb_mono_ms(), last = next - GAP_MS;
     for (bool stops = false; !stops;) {
         struct sb_mail mail;
         int64_t left = next - sb_mono_ms();
@@ -476,10 +497,13 @@ static void *run(void *ctx)
         } else if (got && mail.kind == MAIL_OPEN) {
             w->open = *(struct opened *)mail.payload;
             free(mail.payload);
-            next = sb_mono_ms(); /* a fresh look: whose it is is known by the time that it says hello */
             release_owner(&w->owner);
-            look(w);
-            next += LOOK_MS;
+            look(w); /* a fresh one: whose it is is known by the time that it says hello */
+            last = sb_mono_ms();
+            next = after_look(w);
+        } else if (got && mail.kind == MAIL_WAKE) {
+            atomic_store(&w->waking, false);
+            next = last + GAP_MS < next ? last + GAP_MS : next;
         } else if (got && mail.kind == MAIL_CLOSE) {
             close_opened(w);
         } else if (got) {
@@ -489,13 +513,14 @@ static void *run(void *ctx)
         }
         if (!stops && sb_mono_ms() >= next) {
             look(w);
-            next = sb_mono_ms() + LOOK_MS;
+            last = sb_mono_ms();
+            next = after_look(w);
         }
     }
     return NULL;
 }
 
-struct sb_overview_worker *sb_overview_worker_start(struct sb_store *s, const struct sb_viewer *v, struct sb_err *err)
+struct sb_overview_worker *sb_overview_worker_start(struct sb_store *s, const struct sb_viewer *v, const struct sb_config *config, struct sb_err *err)
 {
     struct sb_overview_worker *w = calloc(1, sizeof *w);
     int rc = w ? 0 : sb_fail_nomem(err);
@@ -505,9 +530,15 @@ struct sb_overview_worker *sb_overview_worker_start(struct sb_store *s, const st
         w->asks = sb_queue_new(16, err);
         w->snapshots = w->asks ? sb_queue_new(16, err) : NULL;
         rc = w->snapshots ? 0 : -1;
+        struct sb_err none = SB_ERR_INIT;
+        w->listener = rc == 0 ? sb_store_listener_at_hand(config, wake, w, &none) : NULL;
     }
     if (rc == 0 && sb_thread_start(&w->thread, run, w, "store", err) == 0)
         return w;
+    if (w && !sb_listener_halt(w->listener, LISTENER_MS)) /* it goes on to use w */
+        return NULL;
+    if (w)
+        sb_listener_free(w->listener);
     if (w && w->asks)
         sb_queue_free(w->asks);
     if (w && w->snapshots)
@@ -523,8 +554,9 @@ bool sb_overview_worker_stop(struct sb_overview_worker *w, int64_t grace_ms)
     sb_queue_post(w->asks, MAIL_STOP, NULL, NULL);
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += grace_ms / 1000;
-    if (pthread_timedjoin_np(w->thread, NULL, &until))
+    if (pthread_timedjoin_np(w->thread, NULL, &until) || !sb_listener_halt(w->listener, LISTENER_MS))
         return false;
+    sb_listener_free(w->listener);
     close_opened(w);
     sb_store_close(w->store);
     sb_queue_free(w->asks);

@@ -26,8 +26,8 @@ struct sb_overview_snapshot {
 };
 void sb_overview_snapshot_free(void *snapshot);
 
-/* Takes the store, which it closes, and borrows the viewer. */
-struct sb_overview_worker *sb_overview_worker_start(struct sb_store *s, const struct sb_viewer *v, struct sb_err *err);
+/* Takes the store, which it closes, and borrows the viewer. config: names the store, which is asked to tell of changes. */
+struct sb_overview_worker *sb_overview_worker_start(struct sb_store *s, const struct sb_viewer *v, const struct sb_config *config, struct sb_err *err);
 
 /* False: it hangs in the driver, and what it uses stays. */
 bool sb_overview_worker_stop(struct sb_overview_worker *w, int64_t grace_ms);

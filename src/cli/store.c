@@ -12,6 +12,7 @@
 #include <signalbox/cli/link.h>
 #include <signalbox/mongo/server.h>
 #include <signalbox/shared/store.h>
+#include <signalbox/shared/listener.h>
 
 #include <inttypes.h>
 #include <string.h>
@@ -51,12 +52,16 @@ static int print_status(struct sb_store *s, struct sb_ledger *reader, bool json,
     const char *why;
     enum sb_store_state state = sb_store_check(s, reader, &why);
     int64_t head = reader ? sb_ledger_head(reader) : 0, acked = sb_store_acked(s);
-    int rc;
+    struct sb_err said = SB_ERR_INIT;
+    int rc, tells = state == SB_STORE_WELL || state == SB_STORE_HELD ? sb_store_tells(s, &said) : -1;
+    const char *live = tells > 0 ? "change streams" : tells == 0 ? "polling" : NULL;
     if (json) {
-        rc = sb_print_json(json_pack("{s:s,s:s,s:s,s:s,s:s?,s:I,s:I}", "state", sb_name(&sb_store_states, (int)state), "why", why, "servers", sb_store_shown(s), "store", sb_store_id(s), "ledger",
+        rc = sb_print_json(json_pack("{s:s,s:s,s:s,s:s,s:s?,s:s?,s:I,s:I}", "state", sb_name(&sb_store_states, (int)state), "why", why, "servers", sb_store_shown(s), "store", sb_store_id(s), "live", live, "ledger",
                                      reader ? sb_ledger_id(reader) : NULL, "entries", (json_int_t)head, "there", (json_int_t)acked));
     } else {
         rc = sb_print("store %s %s: %s%s%s\n", sb_store_shown(s), sb_store_id(s)[0] ? sb_store_id(s) : "(not known)", sb_name(&sb_store_states, (int)state), why[0] ? ": " : "", why);
+        if (rc == 0 && live)
+            rc = sb_print(tells ? "live: its change streams tell each host what is for it\n" : "live: polling, every host looks once a second: %s\n", said.msg);
         if (rc == 0 && reader)
             rc = sb_print("ledger %s: %" PRId64 " of %" PRId64 " entries are there\n", sb_ledger_id(reader), acked, head);
     }

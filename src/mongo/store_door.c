@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "private.h"
+#include "store_private.h"
 
-#include <signalbox/mongo/store_door.h>
 #include <signalbox/mongo/write_door.h>
 
 #include <string.h>
@@ -14,14 +13,6 @@
 #define RESCAN_MS 86400000
 #define DUPLICATE_KEY 11000
 #define BATCH 200            /* documents of one answer */
-
-struct sb_store_door {
-    struct sb_server *server;
-    struct sb_conn *conn;
-    mongoc_client_session_t *session; /* NULL: not begun yet */
-    char database[64];
-    bool failed; /* what was sent last was not answered as it should: another connection comes next */
-};
 
 /* A new connection in the place of what there was. One whose server has gone is not used again: where the driver (1.23) looks through a set
  * again, whose connections have ended meanwhile and that refuses new ones, it waits for ever for a lock that it holds. So it does not do that
@@ -121,13 +112,13 @@ static const char *name_of(const bson_t *command)
     return bson_iter_init(&it, command) && bson_iter_next(&it) ? bson_iter_key(&it) : "command";
 }
 
-/* Sends what reads. level NULL: as the command says. reply is initialised after 0 only. */
-static int ask(struct sb_store_door *d, const char *db, const bson_t *command, const char *level, bool in_session, bson_t *reply, struct sb_err *err)
+int sb_store_door_send(struct sb_store_door *d, const char *db, const bson_t *command, const char *level, bool in_session, bson_t *reply, struct sb_err *err)
 {
     bson_error_t e = {0};
     bson_t opts = BSON_INITIALIZER;
     int rc = -1;
     mongoc_client_session_t *session = NULL;
+    d->refused = 0;
     if (connected(d, err) || (in_session && !(session = session_of(d, err))))
         goto out;
     if (level) {
@@ -150,6 +141,7 @@ static int ask(struct sb_store_door *d, const char *db, const bson_t *command, c
     }
     bson_destroy(reply);
     d->failed = true;
+    d->refused = e.domain == MONGOC_ERROR_SERVER ? (int64_t)e.code : 0;
     sb_mongo_error(d->conn, &e, name_of(command), err);
 out:
     bson_destroy(&opts);
@@ -385,7 +377,7 @@ int64_t sb_store_door_find(struct sb_store_door *d, const char *coll, const bson
     BSON_APPEND_INT64(&command, "limit", most);
     BSON_APPEND_INT32(&command, "batchSize", BATCH);
     BSON_APPEND_INT64(&command, "maxTimeMS", READ_MS);
-    int rc = ask(d, d->database, &command, MONGOC_READ_CONCERN_LEVEL_MAJORITY, true, &reply, err);
+    int rc = sb_store_door_send(d, d->database, &command, MONGOC_READ_CONCERN_LEVEL_MAJORITY, true, &reply, err);
     bson_destroy(&command);
     if (rc)
         return -1;
@@ -396,7 +388,7 @@ int64_t sb_store_door_find(struct sb_store_door *d, const char *coll, const bson
         BSON_APPEND_INT64(&next, "getMore", cursor);
         BSON_APPEND_UTF8(&next, "collection", coll);
         BSON_APPEND_INT32(&next, "batchSize", BATCH);
-        rc = ask(d, d->database, &next, NULL, true, &reply, err);
+        rc = sb_store_door_send(d, d->database, &next, NULL, true, &reply, err);
         bson_destroy(&next);
         if (rc)
             return -1;
@@ -405,7 +397,7 @@ int64_t sb_store_door_find(struct sb_store_door *d, const char *coll, const bson
     }
     if (cursor && more != 1) { /* the server lets it go by itself otherwise */
         bson_t *kill = BCON_NEW("killCursors", BCON_UTF8(coll), "cursors", "[", BCON_INT64(cursor), "]");
-        if (ask(d, d->database, kill, NULL, true, &reply, NULL) == 0)
+        if (sb_store_door_send(d, d->database, kill, NULL, true, &reply, NULL) == 0)
             bson_destroy(&reply);
         bson_destroy(kill);
     }
@@ -427,7 +419,7 @@ int sb_store_door_one(struct sb_store_door *d, const char *coll, const bson_t *f
     BSON_APPEND_INT64(&command, "limit", 1);
     BSON_APPEND_BOOL(&command, "singleBatch", true);
     BSON_APPEND_INT64(&command, "maxTimeMS", READ_MS); /* without a majority it would wait for one for ever */
-    int rc = ask(d, d->database, &command, MONGOC_READ_CONCERN_LEVEL_LINEARIZABLE, false, &reply, err);
+    int rc = sb_store_door_send(d, d->database, &command, MONGOC_READ_CONCERN_LEVEL_LINEARIZABLE, false, &reply, err);
     bson_destroy(&command);
     if (rc)
         return -1;
@@ -442,7 +434,7 @@ int sb_store_door_now(struct sb_store_door *d, int64_t *out, struct sb_err *err)
 {
     bson_t *command = BCON_NEW("hello", BCON_INT32(1)), reply;
     bson_iter_t it;
-    int rc = ask(d, "admin", command, NULL, false, &reply, err);
+    int rc = sb_store_door_send(d, "admin", command, NULL, false, &reply, err);
     bson_destroy(command);
     if (rc)
         return -1;

@@ -273,6 +273,8 @@ void sb_o_store_answered(struct sb_orchestrator *o, struct held_card *card, int6
         wait_because(o, card, "store", why, TRY_AGAIN_MS);
         return;
     }
+    if (not_ours(o, card)) /* by now */
+        return;
     card->run.fresh = quick;
     if (waiting && quick)
         sb_o_move(o, card, SB_EV_START, NULL, "facts read again, policy asked again, and the store has it", NULL);

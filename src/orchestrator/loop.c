@@ -564,6 +564,7 @@ int64_t sb_orchestrator_sit(struct sb_orchestrator *o, struct sb_queue *news)
 }
 
 #define LEASE_BACK_MS 2000 /* that the store is given to take the lease back */
+#define LISTENER_MS 1000 /* that the store's listener is given: twice what it waits at once */
 #define LANES_MS 200 /* that the sampler's lanes are given in any case: they have only to hear of it */
 
 bool sb_orchestrator_stop(struct sb_orchestrator *o, const char *reason, int grace_ms)
@@ -584,6 +585,7 @@ bool sb_orchestrator_stop(struct sb_orchestrator *o, const char *reason, int gra
     ended = ended && sb_telemetry_stop(o->telemetry, left > LANES_MS ? (int)left : LANES_MS);
     left = until - sb_mono_ms();
     ended = sb_tenure_halt(o->tenure, left > LEASE_BACK_MS ? (int)left : LEASE_BACK_MS) && ended; /* after the workers: what they have under way keeps it */
+    ended = sb_o_halt_store_side(o, LISTENER_MS) && ended;
     if (!ended) {
         sb_ledger_close(o->ledger); /* what hangs in the driver never touches the ledger */
         return false;

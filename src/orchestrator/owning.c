@@ -171,6 +171,12 @@ void sb_o_tick_owning(struct sb_orchestrator *o)
         sb_tenure_idle(o->tenure);
 }
 
+int64_t sb_o_epoch(const struct sb_orchestrator *o)
+{
+    struct sb_lease lease;
+    return o->tenure && sb_tenure_state(o->tenure, &lease) == SB_TENURE_MINE ? lease.epoch : 0;
+}
+
 bool sb_o_not_ours(struct sb_orchestrator *o, bool back, char *why, size_t cap)
 {
     return o->tenure && !sb_tenure_may(o->tenure, back, why, cap);

@@ -518,6 +518,7 @@ void sb_o_remove_seat(struct sb_orchestrator *o, int64_t id);
 /* ---- store_side.c: the shared store ---- */
 
 int sb_o_open_store_side(struct sb_orchestrator *o, struct sb_err *err);
+bool sb_o_halt_store_side(struct sb_orchestrator *o, int grace_ms); /* after the thread has ended; false: it hangs in the driver, and o has to stay */
 void sb_o_free_store_side(struct sb_orchestrator *o);
 void sb_o_tick_store(struct sb_orchestrator *o);
 /* There is a store, and it does not let anything be executed now; why says so. */
@@ -1177,6 +1178,7 @@ int sb_o_owning_start(struct sb_orchestrator *o, const struct sb_owning_options 
 void sb_o_owning_connected(struct sb_orchestrator *o); /* it is known what is watched */
 void sb_o_tick_owning(struct sb_orchestrator *o);
 /* Why no step may be sent from here now; false: it may. back: it takes something back. */
+int64_t sb_o_epoch(const struct sb_orchestrator *o); /* of the lease; 0: none is ours */
 bool sb_o_not_ours(struct sb_orchestrator *o, bool back, char *why, size_t cap);
 void sb_o_lease_step(const struct held_card *card, int64_t step, bool back, struct sb_lease_step *out);
 

@@ -6,12 +6,16 @@
 
 #include <signalbox/base/array.h>
 #include <signalbox/base/hook.h>
+#include <signalbox/shared/listener.h>
 #include <signalbox/shared/store.h>
+#include <signalbox/shared/tenure.h>
 
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <string.h>
 
-#define ROUND_MS 1000    /* between two looks for what others have approved */
+#define ROUND_MS 1000    /* between two looks for what others have approved, where the store does not tell of them */
+#define LOOK_MS 30000    /* and where it does */
 #define AGAIN_MS 3000    /* and where the store is not as it has to be */
 #define BEAT_MS 5000
 #define TAKEN_MOST 50    /* approvals of one round */
@@ -21,7 +25,7 @@
 /* A step that wants to be sent. */
 struct store_ask {
     char *card, *nonce;
-    int64_t step, turn, upto, asked_ms;
+    int64_t step, turn, upto, asked_ms, epoch;
     int class_;
     bool ok;
     char why[400];
@@ -48,13 +52,18 @@ struct store_side {
     size_t replies_n;
     int64_t accept_seat, accept_seq; /* of who has accepted what is held; 0: nobody */
     bool accept;
+    struct sb_listener *listener;  /* NULL: the store was not well yet */
+    atomic_bool telling;     /* its mail is on the way */
+    bool told, again;        /* something is there for us; something has to be looked for again */
+    bool deaf;               /* it was said that the store does not tell */
+    int64_t look_ms;
 };
 
 struct round {
     struct errand way;
     struct sb_orchestrator *o;
     struct sb_store *store;
-    bool beat, accept;
+    bool beat, accept, look, looked;
     struct sb_store_host host;
     int64_t head;
     struct store_ask *asks;
@@ -97,6 +106,11 @@ static void free_round(void *p)
     free(r);
 }
 
+static void say_state(char *out, size_t cap, enum sb_store_state state, const char *why)
+{
+    snprintf(out, cap, "store %s: nothing is executed (%.300s)", sb_name(&sb_store_states, (int)state), why);
+}
+
 bool sb_o_store_stops(const struct sb_orchestrator *o, char *why, size_t cap)
 {
     const struct store_side *s = o->store_side;
@@ -105,7 +119,7 @@ bool sb_o_store_stops(const struct sb_orchestrator *o, char *why, size_t cap)
     if (!s->known)
         snprintf(why, cap, "the store has not answered yet: nothing is executed");
     else
-        snprintf(why, cap, "store %s: nothing is executed (%.300s)", sb_name(&sb_store_states, (int)s->state), s->why);
+        say_state(why, cap, s->state, s->why);
     return true;
 }
 
@@ -116,7 +130,7 @@ static void ask_gates(struct round *r, struct sb_ledger *reader)
     for (size_t i = 0; i < r->asks_n; i++) {
         struct store_ask *a = &r->asks[i];
         struct sb_err err = SB_ERR_INIT;
-        const struct sb_store_step step = {.card = a->card, .deployment_id = r->host.deployment_id, .step = a->step, .upto = a->upto, .nonce = a->nonce, .class_ = a->class_};
+        const struct sb_store_step step = {.card = a->card, .deployment_id = r->host.deployment_id, .step = a->step, .upto = a->upto, .nonce = a->nonce, .class_ = a->class_, .epoch = a->epoch};
         a->ok = sb_store_gate(r->store, reader, &step, &err) == 0;
         snprintf(a->why, sizeof a->why, "%s", a->ok ? "" : err.msg);
     }
@@ -134,13 +148,17 @@ static void work_with(struct round *r, struct sb_ledger *reader)
         if (sb_store_answer(r->store, x->nonce, x->ok, x->n, x->why, &err))
             return;
     }
-    if (sb_store_acked(r->store) < r->head && sb_store_publish(r->store, reader, 0, &r->acked, &err))
+    if (sb_store_acked(r->store) < r->head && sb_store_publish(r->store, reader, 0, &r->acked, &err)) {
+        for (size_t i = 0; i < r->asks_n && sb_store_find_fault(r->store, NULL) == SB_STORE_WELL; i++) /* it is not the store that is amiss */
+            snprintf(r->asks[i].why, sizeof r->asks[i].why, "what is decided could not be copied to the store: %.300s", err.msg);
         return;
+    }
     ask_gates(r, reader);
     if (r->beat && sb_store_host_beat(r->store, &r->host, &err))
         return;
-    if (sb_store_approvals_wanted(r->store, TAKEN_MOST, &r->taken, &r->taken_n, &err) == 0 && r->taken_n)
-        sb_store_now(r->store, &r->now, &err);
+    if (!r->look || sb_store_approvals_wanted(r->store, TAKEN_MOST, &r->taken, &r->taken_n, &err))
+        return;
+    r->looked = r->taken_n == 0 || (sb_store_now(r->store, &r->now, &err) == 0 && r->taken_n < TAKEN_MOST);
 }
 
 static void round_back(struct sb_orchestrator *o, void *p);
@@ -160,8 +178,10 @@ static void round_work(void *p)
         snprintf(r->why, sizeof r->why, "the ledger could not be read for the store: %s", err.msg);
     }
     for (size_t i = 0; i < r->asks_n; i++)
-        if (!r->asks[i].ok && !r->asks[i].why[0])
-            snprintf(r->asks[i].why, sizeof r->asks[i].why, "%.380s", r->why[0] ? r->why : "the store was not asked");
+        if (!r->asks[i].ok && r->state != SB_STORE_WELL)
+            say_state(r->asks[i].why, sizeof r->asks[i].why, r->state, r->why);
+        else if (!r->asks[i].ok && !r->asks[i].why[0])
+            snprintf(r->asks[i].why, sizeof r->asks[i].why, "the store was not asked");
     r->acked = sb_store_acked(r->store);
     snprintf(r->id, sizeof r->id, "%s", sb_store_id(r->store));
     sb_ledger_close(reader);
@@ -175,6 +195,7 @@ static void reply(struct store_side *s, const char *nonce, bool ok, int64_t n, c
     char *copy = sb_format("%s", nonce);
     struct store_reply *slot = copy ? SB_PUSH(s->replies) : NULL;
     if (!slot) { /* it still wants an answer, and is taken again */
+        s->again = true;
         free(copy);
         return;
     }
@@ -196,10 +217,54 @@ static void take_approvals(struct sb_orchestrator *o, struct round *r)
         sb_hook("store.approval.taken");
         int rc = sb_o_decide_from_store(o, a, r->now, &err);
         sb_hook("store.approval.recorded");
-        if (rc && !sb_ledger_writable(o->ledger, NULL))
-            return; /* nothing was decided: it is taken again */
+        if (rc && !sb_ledger_writable(o->ledger, NULL)) {
+            s->again = true; /* nothing was decided: it is taken again */
+            return;
+        }
         reply(s, a->nonce, rc == 0, sb_ledger_head(o->ledger), rc ? err.msg : sb_streq(a->what, "approve") ? "approved" : "rejected");
     }
+}
+
+/* ---- what the store tells by itself ---- */
+
+struct telling {
+    struct errand way;
+};
+
+static void told(struct sb_orchestrator *o, void *p)
+{
+    struct store_side *s = o->store_side;
+    char why[300];
+    bool none;
+    free(p);
+    atomic_store(&s->telling, false);
+    s->told = true;
+    sb_listener_find_fault(s->listener, &none, why, sizeof why);
+    if (none && !s->deaf)
+        sb_o_notice(o, SB_LOW, "The store does not tell of changes, so what others approve is looked for every second: %s", why);
+    s->deaf = none;
+    sb_o_tick_store(o);
+}
+
+/* On the listener's thread. Without memory it is found by the clock. */
+static void tell(void *ctx)
+{
+    struct sb_orchestrator *o = ctx;
+    struct telling *t = atomic_exchange(&o->store_side->telling, true) ? NULL : calloc(1, sizeof *t);
+    if (t)
+        sb_o_post_done(o, &t->way, told, t, free);
+}
+
+static void start_listener(struct sb_orchestrator *o, struct store_side *s)
+{
+    struct sb_err err = SB_ERR_INIT;
+    const struct sb_listener_options w = {.uri = o->opt.store_uri, .database = o->opt.store_database, .log = sb_ledger_id(o->ledger), .wake = tell, .ctx = o};
+    s->listener = sb_listener_start(&w, &err);
+}
+
+bool sb_o_halt_store_side(struct sb_orchestrator *o, int grace_ms)
+{
+    return !o->store_side || sb_listener_halt(o->store_side->listener, grace_ms);
 }
 
 /* ---- how it stands ---- */
@@ -221,6 +286,8 @@ static void note_state(struct sb_orchestrator *o, const struct round *r)
         sb_o_notice(o, SB_HIGH, "Store %s: nothing is executed. Watching, rejecting, stopping, aborting and rolling back go on with the ledger here. %s", sb_name(&sb_store_states, (int)r->state), r->why);
     else if (!first && was != SB_STORE_WELL)
         sb_o_notice(o, SB_MEDIUM, "The store is there again.");
+    if (!first && r->state == SB_STORE_WELL && o->tenure)
+        sb_tenure_doubt(o->tenure); /* it may have lost the lease as well */
     sb_o_tell_strip(o);
 }
 
@@ -237,6 +304,7 @@ static void round_back(struct sb_orchestrator *o, void *p)
         s->accept = false;
         s->accept_seat = s->accept_seq = 0;
     }
+    s->again |= r->look && !r->looked;
     if (!o->stopping && r->taken_n && r->now)
         take_approvals(o, r);
     for (size_t i = 0; i < r->asks_n && !o->stopping; i++) {
@@ -247,8 +315,10 @@ static void round_back(struct sb_orchestrator *o, void *p)
     }
     bool well = r->state == SB_STORE_WELL;
     s->next_ms = sb_mono_ms() + (well ? ROUND_MS : AGAIN_MS);
-    if (s->asks_n || (well && (s->replies_n || sb_ledger_head(o->ledger) > s->acked)))
+    if (s->asks_n || (well && (s->told || s->replies_n || sb_ledger_head(o->ledger) > s->acked)))
         s->next_ms = 0;
+    if (well && !s->listener && !o->stopping)
+        start_listener(o, s);
     free_round(r);
     sb_o_tick_store(o);
 }
@@ -275,18 +345,34 @@ static bool open_store(struct sb_orchestrator *o, struct store_side *s)
     return s->store != NULL;
 }
 
+/* Something is to be done in a round now, or to be looked for. */
+static bool wanted(struct sb_orchestrator *o, const struct store_side *s, int64_t now, bool look)
+{
+    return look || s->asks_n || s->accept || s->replies_n || !s->known || s->state != SB_STORE_WELL || now >= s->beat_ms || sb_ledger_head(o->ledger) > s->acked;
+}
+
 void sb_o_tick_store(struct sb_orchestrator *o)
 {
     struct store_side *s = o->store_side;
     int64_t now = sb_mono_ms();
-    if (!s || s->away || o->stopping || (now < s->next_ms && !s->asks_n && !s->accept) || !open_store(o, s))
+    if (!s || s->away || o->stopping || (now < s->next_ms && !s->asks_n && !s->accept && !s->told) || !open_store(o, s))
         return;
+    bool look = s->told || s->again || now >= s->look_ms || !s->listener || !sb_listener_tells(s->listener);
+    if (!wanted(o, s, now, look)) {
+        s->next_ms = now + ROUND_MS;
+        return;
+    }
     struct round *r = calloc(1, sizeof *r);
     if (!r)
         return;
     r->o = o;
     r->store = s->store;
     r->accept = s->accept;
+    r->look = look;
+    if (look) {
+        s->told = s->again = false;
+        s->look_ms = now + LOOK_MS;
+    }
     r->head = sb_ledger_head(o->ledger);
     r->beat = now >= s->beat_ms;
     if (r->beat)
@@ -310,6 +396,7 @@ bool sb_o_ask_store(struct sb_orchestrator *o, struct held_card *card, int64_t s
         return false;
     const struct sb_step *of = step >= 1 && (size_t)step <= card->card.steps_n ? &card->card.steps[step - 1] : NULL;
     struct store_ask a = {.step = step, .upto = sb_ledger_head(o->ledger), .asked_ms = sb_mono_ms(), .class_ = of ? of->class_ : 0};
+    a.epoch = sb_o_epoch(o);
     bool first = card->run.started == 0 && step == 1;
     a.card = sb_format("%s", card->card.id);
     a.nonce = first ? sb_o_start_nonce(card) : NULL;
@@ -344,6 +431,7 @@ void sb_o_free_store_side(struct sb_orchestrator *o)
         return;
     free_asks(s->asks, s->asks_n);
     free_replies(s->replies, s->replies_n);
+    sb_listener_free(s->listener);
     sb_store_close(s->store);
     free(s);
     o->store_side = NULL;

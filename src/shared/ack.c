@@ -133,6 +133,8 @@ int sb_store_ack_load(struct sb_store *s, struct sb_err *err)
             sb_store_ack_release(&s->ack);
     } else if (path && errno != ENOENT) {
         rc = sb_fail_errno(err, errno, "cannot look for %s", path);
+    } else {
+        s->forgot = path != NULL;
     }
     sb_str_release(&text);
     free(path);
@@ -165,6 +167,7 @@ int sb_store_ack_save(struct sb_store *s, struct sb_err *err)
     sb_hex_encode(hex, sum.bytes, SB_HASH_LEN);
     sb_str_addf(&text, "\n%s\n", hex);
     rc = sb_str_ok(&text) ? sb_file_write(path, 0600, text.p, text.len, err) : sb_fail_nomem(err);
+    s->forgot = s->forgot && rc;
 out:
     json_decref(j);
     json_decref(others);

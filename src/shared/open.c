@@ -175,6 +175,11 @@ int sb_store_compare(struct sb_store *s, struct sb_ledger *reader, struct sb_err
         s->forked = true;
         return sb_store_fault(s, SB_STORE_HELD, err, "entry %" PRId64 " of this ledger is another one in the store (%.12s there, %.12s here): one of them was forked", n, there, here);
     }
+    if (n && s->forgot && !s->accepted) /* it is written before the first entry is copied */
+        return sb_store_fault(s, SB_STORE_HELD, err,
+                              "the store has %" PRId64 " entries of this ledger, but what it acknowledged is not remembered here any more (%s is gone): whether it has lost writes cannot be told. "
+                              "Look whether it was restored from an old copy, put the file back or accept the store as it is",
+                              n, SB_STORE_ACK);
     if (n < s->ack.n)
         return sb_store_fault(s, SB_STORE_HELD, err, "the store has acknowledged %" PRId64 " entries of this ledger and has %" PRId64 ": it was restored from an old copy, or has lost writes", s->ack.n, n);
     if (n > s->ack.n) {

@@ -43,6 +43,7 @@ struct sb_store {
     bool on_watched, look;
     bool known;       /* who is there was found out, and compared with what is remembered */
     bool damaged;     /* store.ack cannot be read */
+    bool forgot;      /* there is no store.ack, where one is kept */
     bool forked;      /* what is held is a fork */
     bool accepted;    /* a person has said so: what is missing may be made anew */
     char *team, *class_; /* as the host's row says them; NULL: not said */

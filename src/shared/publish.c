@@ -8,6 +8,7 @@
 #include <signalbox/base/hook.h>
 #include <signalbox/base/json.h>
 #include <signalbox/base/record.h>
+#include <signalbox/ledger/entry_code.h>
 #include <signalbox/ledger/merkle.h>
 
 #include <inttypes.h>
@@ -15,8 +16,10 @@
 
 #define BATCH 400
 #define BATCHES 25                /* of one call: whoever wants more calls again */
-#define ENTRY_MOST (1 << 20)
 #define CARD_MOST (2 << 20)
+
+/* What a ledger may hold the store has to take, or execution would end at that entry for ever. */
+_Static_assert(SB_ENTRY_MAX_BYTES + 4096 <= SB_STORE_DOCUMENT_BYTES, "the longest entry fits into a document");
 
 /* ---- entries ---- */
 
@@ -41,8 +44,10 @@ static int add_entry(void *ctx, int64_t seq, const char *bytes, size_t n, struct
     struct sb_hash leaf;
     if (b->n == BATCH || (b->n && b->bytes + n > SB_STORE_BATCH_BYTES))
         return 1;
-    if (n > ENTRY_MOST || sb_merkle_leaf(b->hasher, &leaf, bytes, n))
-        return sb_fail(err, SB_ELEDGER, "entry %" PRId64 " is longer than the store takes (%d bytes)", seq, ENTRY_MOST);
+    if (n > SB_ENTRY_MAX_BYTES)
+        return sb_fail(err, SB_ELEDGER, "entry %" PRId64 " of the ledger here has %zu bytes; %d are the limit: it is no entry", seq, n, SB_ENTRY_MAX_BYTES);
+    if (sb_merkle_leaf(b->hasher, &leaf, bytes, n))
+        return sb_fail_nomem(err);
     sb_hex_encode(b->hash, leaf.bytes, SB_HASH_LEN);
     bson_t *doc = bson_new(), id;
     BSON_APPEND_DOCUMENT_BEGIN(doc, "_id", &id);

@@ -61,6 +61,6 @@ int sb_store_gate(struct sb_store *s, struct sb_ledger *reader, const struct sb_
         return sb_fail(err, SB_ESERVER, "the store has %" PRId64 " of %" PRId64 " entries so far: what is decided has to be there first", acked, step->upto);
     if (!step->nonce)
         return 0;
-    enum sb_store_started started = sb_store_start(s, step->nonce, step->card, step->upto, 0, err);
+    enum sb_store_started started = sb_store_start(s, step->nonce, step->card, step->upto, step->epoch, err);
     return started == SB_STORE_STARTED || started == SB_STORE_OURS ? 0 : -1;
 }

@@ -2,6 +2,8 @@
  *
  * `lock` guards what is known; it is never held while the store or the deployment is asked. The thread has a door of its own, and so has
  * each worker that enters: a door belongs to one thread at a time. */
+#include "private.h"
+
 #include <signalbox/shared/tenure.h>
 
 #include <signalbox/base/clock.h>
@@ -38,6 +40,7 @@ struct sb_tenure {
     struct sb_lease_step steps[STEPS_MOST];
     size_t steps_n;
     bool close_wanted;
+    bool doubted; /* renew it at once */
 };
 
 static struct sb_lease_self self(const struct sb_tenure *t)
@@ -195,7 +198,7 @@ static bool beat(struct sb_tenure *t, struct sb_store_door **door)
         t->steps_n = 0;
     bool close = mine && (t->close_wanted || (t->idle && ours_open));
     struct sb_lease_step rest = worst(t);
-    t->close_wanted = t->idle = false;
+    t->close_wanted = t->idle = t->doubted = false;
     pthread_mutex_unlock(&t->lock);
     sb_hook("tenure.beat");
     enum sb_leased answer = !*door ? SB_LEASE_ERROR
@@ -228,6 +231,15 @@ static bool beat(struct sb_tenure *t, struct sb_store_door **door)
     return answer != SB_LEASE_ERROR;
 }
 
+/* Whoever looks at the hosts sees that this one has not died. Where it does not get there, its beat grows old. */
+static void note_draining(struct sb_tenure *t, struct sb_store_door *door)
+{
+    bson_t *query = BCON_NEW("_id", BCON_UTF8(t->owner)), *update = BCON_NEW("$set", "{", "draining", BCON_BOOL(true), "}", "$currentDate", "{", "beat", BCON_BOOL(true), "}");
+    sb_store_door_update(door, SB_STORE_HOSTS, query, update, false, false, NULL);
+    bson_destroy(query);
+    bson_destroy(update);
+}
+
 static void give_back(struct sb_tenure *t, struct sb_store_door *door)
 {
     struct sb_lease lease;
@@ -243,6 +255,8 @@ static void give_back(struct sb_tenure *t, struct sb_store_door *door)
         sb_lease_close_step(door, t->deployment, &me, epoch, t->o.lease_ms, &none, &lease, &err);
     if (door && mine)
         sb_lease_release(door, t->deployment, &me, epoch, &lease, &err); /* not released: it ends by itself */
+    if (door)
+        note_draining(t, door);
 }
 
 static struct timespec after(int64_t ms)
@@ -269,7 +283,7 @@ static void *tenure_main(void *arg)
         bool answered = known && beat(t, &door);
         pthread_mutex_lock(&t->lock);
         struct timespec until = after(t->o.lease_ms / BEATS);
-        bool kicked = t->close_wanted || (t->recorded == t->lease.epoch && t->lease.epoch > 1 && t->state == SB_TENURE_MINE && t->fenced != t->lease.epoch && t->fence_failed != t->lease.epoch);
+        bool kicked = t->close_wanted || t->doubted || (t->recorded == t->lease.epoch && t->lease.epoch > 1 && t->state == SB_TENURE_MINE && t->fenced != t->lease.epoch && t->fence_failed != t->lease.epoch);
         if (!t->stopping && !(known ? answered && kicked : t->deployment != NULL))
             pthread_cond_timedwait(&t->wake, &t->lock, &until);
     }
@@ -347,6 +361,15 @@ void sb_tenure_recorded(struct sb_tenure *t, int64_t epoch)
 {
     pthread_mutex_lock(&t->lock);
     t->recorded = epoch;
+    pthread_cond_signal(&t->wake);
+    pthread_mutex_unlock(&t->lock);
+}
+
+void sb_tenure_doubt(struct sb_tenure *t)
+{
+    pthread_mutex_lock(&t->lock);
+    t->good_until = 0;
+    t->doubted = true;
     pthread_cond_signal(&t->wake);
     pthread_mutex_unlock(&t->lock);
 }

@@ -156,6 +156,9 @@ def approved_by_another_host(lab, store):
     nonce = approval[0]["body"]["approval"]["nonce"]
     starts = list(store.db.starts.find())
     L.require(len(starts) == 1 and starts[0]["_id"] == nonce and starts[0]["card"] == id, "the starts: %s" % starts)
+    lease = store.db.leases.find_one()
+    L.require(lease["epoch"] >= 1 and starts[0]["epoch"] == lease["epoch"], "the epoch of the start: %s, %s" % (starts, lease))
+    L.require(store.db.hosts.find_one()["draining"] is False, "a host that works is draining")
     intent = lab.entries("step.intent")[0]["seq"]
     L.require(starts[0]["n"] < intent, "entry %d was to be there before the intent %d" % (starts[0]["n"], intent))
     lab.stop()
@@ -163,6 +166,7 @@ def approved_by_another_host(lab, store):
     lab.check_record(id)
     says(subprocess.run([L.PROGRAM, "audit", "verify"], env=lab.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True), 0, "1 signed")
     row = store.db.hosts.find_one()
+    L.require(row["draining"] is True, "a console that has ended does not say so: %s" % row)
     L.require(row["deployment"]["name"] == "lab" and abs(row["beat"] - datetime.datetime.utcnow() - AHEAD) < datetime.timedelta(minutes=5), "the host's row: %s" % row)
     shutil.rmtree(there.dir)
 

@@ -5,6 +5,9 @@
 #include "members.h"
 
 #include <signalbox/base/hook.h>
+#include <signalbox/base/json.h>
+#include <signalbox/base/process.h>
+#include <signalbox/ledger/entry_code.h>
 #include <signalbox/mongo/store_door.h>
 #include <signalbox/shared/store.h>
 
@@ -202,6 +205,19 @@ static void copy_is_whole(struct host *h)
     assert_int_equal(entries_there(h), x.n);
 }
 
+/* How many documents of a collection fit. */
+static int64_t fitting(const char *coll, const char *json)
+{
+    bson_error_t e;
+    bson_t *q = bson_new_from_json((const uint8_t *)json, -1, &e);
+    assert_non_null(q);
+    mongoc_collection_t *c = mongoc_client_get_collection(lab.of.client, lab.name, coll);
+    int64_t n = mongoc_collection_count_documents(c, q, NULL, NULL, NULL, &e);
+    mongoc_collection_destroy(c);
+    bson_destroy(q);
+    return n;
+}
+
 /* ---- tests ---- */
 
 static void a_store_is_made_once(void **state)
@@ -292,6 +308,60 @@ static void a_copy_has_no_gaps(void **state)
     append(&a, 2);
     publish(&a);
     publish(&a); /* the same again is no second one */
+    copy_is_whole(&a);
+    close_host(&a);
+}
+
+/* The longest that a ledger takes. */
+static void the_longest_entry_is_copied(void **state)
+{
+    (void)state;
+    struct sb_err err = SB_ERR_INIT;
+    struct host a;
+    open_host(&a, 1);
+    wants(&a, SB_STORE_WELL, "");
+    size_t n = SB_ENTRY_MAX_BODY - strlen("{\"text\":\"\"}");
+    char *text = malloc(n + 2);
+    assert_non_null(text);
+    memset(text, 'x', n + 1);
+    for (int more = 1; more >= 0; more--) {
+        text[n + (size_t)more] = '\0';
+        struct sb_entry e = {.kind = SB_ENTRY_MARK, .body = json_pack("{s:s}", "text", text)};
+        assert_int_equal(sb_str_set(&e.actor.principal, "alice"), 0);
+        assert_int_equal(sb_ledger_append(a.ledger, &e, &err), more ? -1 : 0); /* one byte more is no entry: nothing to be copied */
+        sb_entry_release(&e);
+    }
+    free(text);
+    append(&a, 2);
+    publish(&a);
+    copy_is_whole(&a);
+    close_host(&a);
+}
+
+static void a_memory_that_was_deleted_is_missed(void **state)
+{
+    (void)state;
+    struct sb_err err = SB_ERR_INIT;
+    struct host a;
+    char path[400];
+    open_host(&a, 1);
+    snprintf(path, sizeof path, "%s/%s", a.dir, SB_STORE_ACK);
+    wants(&a, SB_STORE_WELL, "");
+    assert_int_equal(unlink(path), 0);
+    reopen(&a);
+    wants(&a, SB_STORE_WELL, ""); /* nothing was acknowledged yet */
+    append(&a, 7);
+    publish(&a);
+    assert_int_equal(unlink(path), 0);
+    reopen(&a);
+    wants(&a, SB_STORE_HELD, "the store has 7 entries of this ledger, but what it acknowledged is not remembered here any more");
+    wants(&a, SB_STORE_HELD, "is gone"); /* asking again is no remedy */
+    sb_assert_ok(sb_store_accept(a.store, reader_of(&a), &err), err);
+    wants(&a, SB_STORE_WELL, "");
+    reopen(&a);
+    wants(&a, SB_STORE_WELL, "");
+    append(&a, 1);
+    publish(&a);
     copy_is_whole(&a);
     close_host(&a);
 }
@@ -452,7 +522,10 @@ static void an_approval_starts_once(void **state)
     assert_int_equal(sb_store_start(a.store, "x1", "C-000001", 3, 0, &err), SB_STORE_OURS);
     assert_int_equal(sb_store_start(a.store, "x1", "C-000002", 3, 0, &err), SB_STORE_ALREADY);
     assert_int_equal(sb_store_start(b.store, "x1", "C-000001", 3, 0, &err), SB_STORE_ALREADY);
-    struct sb_store_step step = {.card = "C-000001", .step = 1, .upto = 3, .nonce = "x1"};
+    struct sb_store_step step = {.card = "C-000001", .step = 1, .upto = 3, .nonce = "x2", .epoch = 5};
+    sb_assert_ok(sb_store_gate(a.store, reader_of(&a), &step, &err), err);
+    assert_int_equal(fitting("starts", "{\"_id\": \"x2\", \"card\": \"C-000001\", \"n\": 3, \"epoch\": 5}"), 1);
+    step.nonce = "x1";
     assert_int_equal(sb_store_gate(b.store, reader_of(&b), &step, &err), -1);
     assert_non_null(strstr(err.msg, "was started already"));
     err = (struct sb_err)SB_ERR_INIT;
@@ -476,12 +549,7 @@ static void a_newer_programs_fields_stay(void **state)
     by_hand("{\"update\": \"hosts\", \"updates\": [{\"q\": {}, \"u\": {\"$set\": {\"shine\": 9}}}]}");
     row.head = 4;
     sb_assert_ok(sb_store_host_beat(a.store, &row, &err), err);
-    bson_t *q = BCON_NEW("shine", BCON_INT32(9), "head", BCON_INT64(4), "deployment.team", BCON_UTF8("payments"));
-    bson_error_t e;
-    mongoc_collection_t *c = mongoc_client_get_collection(lab.of.client, lab.name, "hosts");
-    assert_int_equal(mongoc_collection_count_documents(c, q, NULL, NULL, NULL, &e), 1);
-    mongoc_collection_destroy(c);
-    bson_destroy(q);
+    assert_int_equal(fitting("hosts", "{\"shine\": 9, \"head\": 4, \"deployment.team\": \"payments\"}"), 1);
     close_host(&a);
 }
 
@@ -492,7 +560,8 @@ int main(void)
         cmocka_unit_test_setup(a_store_that_was_put_back_is_held, fresh), cmocka_unit_test_setup(another_ledgers_checkpoint_may_not_go_back, fresh),
         cmocka_unit_test_setup(a_fork_is_never_accepted, fresh), cmocka_unit_test_setup(a_memory_that_was_changed_is_none, fresh),
         cmocka_unit_test_setup(approvals_are_answered_once, fresh), cmocka_unit_test_setup(an_approval_starts_once, fresh),
-        cmocka_unit_test_setup(a_newer_programs_fields_stay, fresh),
+        cmocka_unit_test_setup(a_newer_programs_fields_stay, fresh), cmocka_unit_test_setup(the_longest_entry_is_copied, fresh),
+        cmocka_unit_test_setup(a_memory_that_was_deleted_is_missed, fresh),
     };
     return cmocka_run_group_tests_name("store", tests, start, end);
 }

@@ -85,7 +85,7 @@ struct sb_store_host {
     const char *host, *boot, *program; /* program: its version */
     int64_t pid;
     const char *deployment_id, *deployment, *environment, *team, *class_; /* NULL: not said */
-    bool draining;
+    bool draining; /* it is about to leave; a tenure that ends says so */
     int64_t head;
 };
 
@@ -150,6 +150,7 @@ struct sb_store_step {
     int64_t step, upto;
     const char *nonce; /* of the approval that starts the plan; NULL: policy let it go by itself */
     int class_;        /* enum sb_step_class */
+    int64_t epoch;     /* of the lease under which it is sent; 0: none is kept */
 };
 int sb_store_gate(struct sb_store *s, struct sb_ledger *reader, const struct sb_store_step *step, struct sb_err *err);
 

@@ -65,6 +65,9 @@ void sb_tenure_recorded(struct sb_tenure *t, int64_t epoch);
 bool sb_tenure_may(struct sb_tenure *t, bool back, char *why, size_t cap);
 enum sb_tenure_state sb_tenure_state(struct sb_tenure *t, struct sb_lease *lease); /* lease: as it was seen last; may be NULL */
 
+/* The store was away, or was put back: what it said of the lease may not hold any more. Nothing is sent before it was renewed, which is done at once. */
+void sb_tenure_doubt(struct sb_tenure *t);
+
 /* Nothing of ours is under way, by the record: a step whose answer never came, or that the lease names as ours from an earlier run, is closed. */
 void sb_tenure_idle(struct sb_tenure *t);
 
@@ -73,7 +76,7 @@ void sb_tenure_idle(struct sb_tenure *t);
 int sb_tenure_enter(struct sb_tenure *t, const struct sb_lease_step *step, bool *alone, struct sb_err *err);
 void sb_tenure_leave(struct sb_tenure *t, const struct sb_lease_step *step);
 
-/* Gives the lease back, where no step is open, and ends the thread. Waits for that at most grace_ms; one that hangs in the driver is left
+/* Gives the lease back, where no step is open, says in the row of "hosts" that it is draining, and ends the thread. Waits for that at most grace_ms; one that hangs in the driver is left
  * behind (false), and what it uses must stay. Then free it, when nobody can be in it any more. NULL is fine. */
 bool sb_tenure_halt(struct sb_tenure *t, int grace_ms);
 void sb_tenure_free(struct sb_tenure *t);
