@@ -448,9 +448,9 @@ static void drain(struct supervisor *s)
 {
     int64_t until = sb_mono_ms() + DRAIN_MS;
     s->draining = true;
-    beat(s); /* the others know that nothing more is taken here */
     for (size_t i = 0; i < s->wards_n; i++)
         ask_to_end(&s->wards[i]);
+    beat(s); /* the others know that nothing more is taken here; a store that is away may take its time, while the children end */
     for (size_t i = 0; i < s->wards_n; i++) {
         int64_t left = until - sb_mono_ms();
         if (s->wards[i].child.pid > 0)

@@ -189,6 +189,12 @@ static int64_t eta_ms(const struct sb_orchestrator *o, const struct iterating *w
     return ms < 1e15 ? (int64_t)ms : 0;
 }
 
+/* What there is to do: counted when the card was proposed, and at least what has been done, where the collection has grown since. */
+static int64_t whole(const struct held_card *card, int64_t done)
+{
+    return card->card.blast_radius.documents > done ? card->card.blast_radius.documents : done;
+}
+
 static void show(struct sb_orchestrator *o, struct held_card *card, struct iterating *w, const char *text)
 {
     struct sb_progress *p = &card->card.progress;
@@ -200,7 +206,7 @@ static void show(struct sb_orchestrator *o, struct held_card *card, struct itera
     p->step = w->step;
     p->undoing = w->undo;
     p->done = w->place.docs;
-    p->total = card->card.blast_radius.documents;
+    p->total = whole(card, p->done);
     p->eta_ms = w->place.pass == 1 ? eta_ms(o, w, p->done, p->total) : 0;
     sb_o_tell_all(o, SB_NEWS_CARD, &card->card);
 }
@@ -295,7 +301,6 @@ static void finish(struct sb_orchestrator *o, struct held_card *card, struct ite
 static void send(struct sb_orchestrator *o, struct held_card *card, struct iterating *w, struct sb_turn_answer *a)
 {
     struct sb_err err = SB_ERR_INIT;
-    int64_t total = card->card.blast_radius.documents;
     bool undo = w->undo;
     w->shown[0] = '\0';
     w->sent = w->answered = w->took_ms = 0;
@@ -304,6 +309,7 @@ static void send(struct sb_orchestrator *o, struct held_card *card, struct itera
         struct lane *l = &w->lane[i];
         take_place(&l->to, &a->batch[i].to);
         l->done = false;
+        int64_t total = whole(card, l->to.docs);
         struct batch b = {.n = w->batches + 1, .beside = (int64_t)i, .pass = l->to.pass, .to = l->to.at, .done = l->to.docs, .total = total,
                           .eta_ms = l->to.pass == 1 ? eta_ms(o, w, l->to.docs, total) : 0};
         if (sb_o_send(o, card, a->batch[i].command, undo, &b, &err))

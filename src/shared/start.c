@@ -3,7 +3,9 @@
  * Before something is done: the record is where others can read it, and the approval is used up for all of them. */
 #include "private.h"
 
+#include <signalbox/base/clock.h>
 #include <signalbox/base/hook.h>
+#include <signalbox/shared/lease.h>
 
 #include <inttypes.h>
 #include <string.h>
@@ -52,6 +54,20 @@ enum sb_store_started sb_store_start(struct sb_store *s, const char *nonce, cons
     return found == 1 ? out : SB_STORE_START_ERROR;
 }
 
+/* Maintenance that somebody has just begun holds the step up before its approval is used up; the owner's tenure hears of it a moment later. */
+static int not_held(struct sb_store *s, const char *deployment, struct sb_err *err)
+{
+    struct sb_lease l;
+    char until[SB_TIME_LEN + 1];
+    int there = deployment && *deployment ? sb_lease_read(s->door, deployment, &l, err) : 0;
+    if (there < 0)
+        return sb_store_gone(s, err);
+    if (there == 0 || !sb_lease_held(&l))
+        return 0;
+    sb_time_format(until, l.hold.until);
+    return sb_fail(err, SB_ESTATE, "maintenance until %.16sZ by %.60s (%.200s): watched, and nothing is executed", until, l.hold.by, l.hold.reason);
+}
+
 int sb_store_gate(struct sb_store *s, struct sb_ledger *reader, const struct sb_store_step *step, struct sb_err *err)
 {
     int64_t acked = 0;
@@ -59,6 +75,8 @@ int sb_store_gate(struct sb_store *s, struct sb_ledger *reader, const struct sb_
         return -1;
     if (acked < step->upto)
         return sb_fail(err, SB_ESERVER, "the store has %" PRId64 " of %" PRId64 " entries so far: what is decided has to be there first", acked, step->upto);
+    if (not_held(s, step->deployment_id, err))
+        return -1;
     if (!step->nonce)
         return 0;
     enum sb_store_started started = sb_store_start(s, step->nonce, step->card, step->upto, step->epoch, err);
