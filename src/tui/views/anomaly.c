@@ -62,6 +62,13 @@ static void causes(const struct sb_anomaly *a, struct sb_page *p)
     sb_page_text(p, SB_ROLE_DOUBT, " not explained");
 }
 
+/* The moment of a value, the last one there is when the picture tells of none. */
+static int64_t moment_of(const struct sb_plot *plot, size_t k)
+{
+    int64_t after, at;
+    return __builtin_mul_overflow((int64_t)k, plot->step_ms, &after) || __builtin_add_overflow(plot->from, after, &at) ? INT64_MAX : at;
+}
+
 /* The usual band is dim, what leaves it stands out, and below it the moment is marked at which it began. */
 static void plots(const struct sb_anomaly *a, int64_t now, struct sb_page *p)
 {
@@ -91,7 +98,7 @@ static void plots(const struct sb_anomaly *a, int64_t now, struct sb_page *p)
         }
         if (plot->began < (int64_t)from || plot->began >= (int64_t)n)
             continue;
-        fmt_when(when, plot->from + plot->began * plot->step_ms, now);
+        fmt_when(when, moment_of(plot, (size_t)plot->began), now);
         sb_page_line(p);
         sb_page_tab(p, LABEL + (int)(plot->began - (int64_t)from));
         sb_page_mark(p, SB_ROLE_STRONG, SB_MARK_UP, 1);
@@ -105,13 +112,6 @@ static int64_t place_of(const struct sb_plot *plot, size_t n, int64_t at)
 {
     uint64_t k = plot->step_ms > 0 && at >= plot->from ? ((uint64_t)at - (uint64_t)plot->from) / (uint64_t)plot->step_ms : n;
     return k < n ? (int64_t)k : -1;
-}
-
-/* The moment of a value, the last one there is when the picture tells of none. */
-static int64_t moment_of(const struct sb_plot *plot, size_t k)
-{
-    int64_t after, at;
-    return __builtin_mul_overflow((int64_t)k, plot->step_ms, &after) || __builtin_add_overflow(plot->from, after, &at) ? INT64_MAX : at;
 }
 
 /* One line for each kind of happening, on the time axis of the first picture, cell for cell. */
