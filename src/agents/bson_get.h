@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * bson_get.h - a document within a document, a text, a number, and the time of an entry of an oplog. Private to the room. */
+ * bson_get.h - a document within a document, a text, a number, and of an entry of an oplog its time and operations. Private to the room. */
 #ifndef SIGNALBOX_AGENTS_BSON_GET_H
 #define SIGNALBOX_AGENTS_BSON_GET_H
 
@@ -44,6 +44,21 @@ static inline bool sb_take_ts(void *ctx, const bson_t *doc)
         *ts = (uint64_t)t << 32 | i;
     }
     return true;
+}
+
+/* Gives fn each operation that an entry of an oplog holds: itself, or, of a transaction or of what was applied together, those in its
+ * applyOps. */
+static inline void sb_each_operation(const bson_t *entry, void (*fn)(void *ctx, const bson_t *operation), void *ctx)
+{
+    const char *op = sb_text_at(entry, "op");
+    bson_iter_t it, list;
+    bson_t one;
+    if (!op || op[0] != 'c' || op[1])
+        fn(ctx, entry);
+    else if (bson_iter_init(&it, entry) && bson_iter_find_descendant(&it, "o.applyOps", &list) && BSON_ITER_HOLDS_ARRAY(&list) && bson_iter_recurse(&list, &it))
+        while (bson_iter_next(&it))
+            if (sb_sub_document(&it, &one))
+                fn(ctx, &one);
 }
 
 #endif

@@ -17,8 +17,9 @@ struct counting {
     struct change_writes *out;
 };
 
-static void count_one(struct counting *c, const bson_t *entry)
+static void count_one(void *ctx, const bson_t *entry)
 {
+    struct counting *c = ctx;
     const char *op = sb_text_at(entry, "op");
     if (!op || !sb_streq(sb_text_at(entry, "ns"), c->ns))
         return;
@@ -28,14 +29,7 @@ static void count_one(struct counting *c, const bson_t *entry)
 
 static bool take_entry(void *ctx, const bson_t *doc)
 {
-    struct counting *c = ctx;
-    bson_iter_t it, op;
-    bson_t one;
-    count_one(c, doc);
-    if (bson_iter_init(&it, doc) && bson_iter_find_descendant(&it, "o.applyOps", &op) && BSON_ITER_HOLDS_ARRAY(&op) && bson_iter_recurse(&op, &it))
-        while (bson_iter_next(&it))
-            if (sb_sub_document(&it, &one))
-                count_one(c, &one);
+    sb_each_operation(doc, count_one, ctx);
     return true;
 }
 

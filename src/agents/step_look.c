@@ -89,8 +89,10 @@ static void judge_both(struct look *l, const bson_t *entry, const bson_t *o, con
     }
 }
 
-static void judge(struct look *l, const bson_t *entry, int64_t seconds)
+static void judge(void *ctx, const bson_t *entry)
 {
+    struct look *l = ctx;
+    const int64_t seconds = l->t;
     const struct sb_step_work *w = &l->q->step->work;
     bson_iter_t it, a, b;
     bson_t o;
@@ -133,26 +135,11 @@ static void judge(struct look *l, const bson_t *entry, int64_t seconds)
 static bool take_entry(void *ctx, const bson_t *doc)
 {
     struct look *l = ctx;
-    bson_iter_t it, ops;
-    bson_t o, list, one;
+    bson_iter_t it;
     if (bson_iter_init_find(&it, doc, "ts") && BSON_ITER_HOLDS_TIMESTAMP(&it))
         bson_iter_timestamp(&it, &l->t, &l->i);
     l->read++;
-    bool transaction = bson_iter_init_find(&it, doc, "op") && BSON_ITER_HOLDS_UTF8(&it) && strcmp(bson_iter_utf8(&it, NULL), "c") == 0;
-    if (!transaction) {
-        judge(l, doc, l->t);
-        return !full(l);
-    }
-    if (!bson_iter_init_find(&it, doc, "o") || !sb_sub_document(&it, &o) || !bson_iter_init_find(&ops, &o, "applyOps") || !BSON_ITER_HOLDS_ARRAY(&ops))
-        return true;
-    uint32_t len;
-    const uint8_t *data;
-    bson_iter_array(&ops, &len, &data);
-    if (!bson_init_static(&list, data, len))
-        return true;
-    for (bool more = bson_iter_init(&it, &list) && bson_iter_next(&it); more; more = bson_iter_next(&it))
-        if (sb_sub_document(&it, &one))
-            judge(l, &one, l->t);
+    sb_each_operation(doc, judge, l);
     return !full(l);
 }
 

@@ -75,8 +75,9 @@ static struct pair *pair_of(struct look *l, const bson_iter_t *id)
     return p;
 }
 
-static void judge(struct look *l, const bson_t *entry)
+static void judge(void *ctx, const bson_t *entry)
 {
+    struct look *l = ctx;
     const char *ns = sb_text_at(entry, "ns"), *op = sb_text_at(entry, "op");
     bson_iter_t it, id;
     bson_t o, o2;
@@ -109,23 +110,10 @@ static void judge(struct look *l, const bson_t *entry)
 static bool take_entry(void *ctx, const bson_t *doc)
 {
     struct look *l = ctx;
-    bson_iter_t it;
-    bson_t o, list, one;
     uint64_t ts = 0;
     sb_take_ts(&ts, doc);
     l->at = ts;
-    const char *op = sb_text_at(doc, "op");
-    if (!op || strcmp(op, "c") != 0) {
-        judge(l, doc);
-    } else if (bson_iter_init_find(&it, doc, "o") && sb_sub_document(&it, &o) && bson_iter_init_find(&it, &o, "applyOps") && BSON_ITER_HOLDS_ARRAY(&it)) {
-        uint32_t len;
-        const uint8_t *data;
-        bson_iter_array(&it, &len, &data);
-        bool more = bson_init_static(&list, data, len) && bson_iter_init(&it, &list) && bson_iter_next(&it);
-        for (; more; more = bson_iter_next(&it))
-            if (sb_sub_document(&it, &one))
-                judge(l, &one);
-    }
+    sb_each_operation(doc, judge, l);
     if (l->full || l->nomem)
         return false; /* this entry is read again */
     l->read++;

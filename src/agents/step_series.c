@@ -205,8 +205,9 @@ struct look {
     bool full;
 };
 
-static void judge(struct look *l, const bson_t *entry)
+static void judge(void *ctx, const bson_t *entry)
 {
+    struct look *l = ctx;
     const char *ns = sb_text_at(entry, "ns"), *op = sb_text_at(entry, "op");
     bson_iter_t it;
     bson_t o;
@@ -224,22 +225,10 @@ static void judge(struct look *l, const bson_t *entry)
 static bool take_entry(void *ctx, const bson_t *doc)
 {
     struct look *l = ctx;
-    bson_iter_t it;
-    bson_t o, list, one;
     uint64_t ts = 0;
     sb_take_ts(&ts, doc);
     l->at = ts;
-    if (!sb_streq(sb_text_at(doc, "op"), "c")) {
-        judge(l, doc);
-    } else if (bson_iter_init_find(&it, doc, "o") && sb_sub_document(&it, &o) && bson_iter_init_find(&it, &o, "applyOps") && BSON_ITER_HOLDS_ARRAY(&it)) {
-        uint32_t len;
-        const uint8_t *data;
-        bson_iter_array(&it, &len, &data);
-        bool more = bson_init_static(&list, data, len) && bson_iter_init(&it, &list) && bson_iter_next(&it);
-        for (; more; more = bson_iter_next(&it))
-            if (sb_sub_document(&it, &one))
-                judge(l, &one);
-    }
+    sb_each_operation(doc, judge, l);
     l->read++;
     l->last = ts;
     l->full = l->read >= SB_LOOK_ENTRIES || l->list.n >= MOST;
