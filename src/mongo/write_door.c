@@ -144,22 +144,28 @@ static int look_at_drop(const bson_t *command, struct sb_err *err)
     return sb_fail(err, SB_EPOLICY, "only a collection whose name begins with %s, %s or %s is ever dropped", SB_SCRATCH_PREFIX, SB_BEFORE_PREFIX, SB_MADE_PREFIX);
 }
 
+/* Exactly these stages in this order, each a document of the one name, and the first of them a range of _id. */
+static bool has_stages(const bson_t *command, const char *const *stages, size_t count)
+{
+    bson_iter_t it, at, list, stage;
+    size_t n = 0;
+    if (!bson_iter_init_find(&it, command, "pipeline") || !BSON_ITER_HOLDS_ARRAY(&it) || !bson_iter_recurse(&it, &list))
+        return false;
+    for (; bson_iter_next(&list); n++)
+        if (n == count || !BSON_ITER_HOLDS_DOCUMENT(&list) || !bson_iter_recurse(&list, &stage) || !bson_iter_next(&stage) || strcmp(bson_iter_key(&stage), stages[n]) != 0 || bson_iter_next(&stage))
+            return false;
+    return n == count && bson_iter_init(&it, command) && bson_iter_find_descendant(&it, "pipeline.0.$match._id", &at) && BSON_ITER_HOLDS_DOCUMENT(&at);
+}
+
 /* The three stages by which fields are kept or copied beside, and put back: a range of _id, a projection, and a $merge into another
  * collection that keeps what is there, or that changes documents that are there by a $set. */
 static bool keeps_or_puts_back(const bson_t *command)
 {
     bson_iter_t it, at, list, stage;
     static const char *const stages[] = {"$match", "$project", "$merge"};
-    size_t n = 0;
     const char *from = bson_iter_init_find(&it, command, "aggregate") && BSON_ITER_HOLDS_UTF8(&it) && !is_scratch(&it) ? bson_iter_utf8(&it, NULL) : NULL;
     bool from_before = from && is_before(&it);
-    if (!from || !bson_iter_init_find(&it, command, "pipeline") || !BSON_ITER_HOLDS_ARRAY(&it) || !bson_iter_recurse(&it, &list))
-        return false;
-    for (; bson_iter_next(&list); n++)
-        if (n == SB_COUNT(stages) || !BSON_ITER_HOLDS_DOCUMENT(&list) || !bson_iter_recurse(&list, &stage) || !bson_iter_next(&stage) || strcmp(bson_iter_key(&stage), stages[n]) != 0 ||
-            bson_iter_next(&stage))
-            return false;
-    if (n != SB_COUNT(stages) || !bson_iter_init(&it, command) || !bson_iter_find_descendant(&it, "pipeline.0.$match._id", &at) || !BSON_ITER_HOLDS_DOCUMENT(&at))
+    if (!from || !has_stages(command, stages, SB_COUNT(stages)))
         return false;
     if (!bson_iter_init(&it, command) || !bson_iter_find_descendant(&it, "pipeline.2.$merge.into", &at) || !BSON_ITER_HOLDS_UTF8(&at) || is_scratch(&at) ||
         strncmp(bson_iter_utf8(&at, NULL), "system.", 7) == 0 || strcmp(bson_iter_utf8(&at, NULL), from) == 0 || (from_before && is_before(&at)))
@@ -185,14 +191,8 @@ static bool embeds(const bson_t *command)
 {
     static const char *const stages[] = {"$match", "$lookup", "$project", "$merge"}, *const joins[] = {"from", "localField", "foreignField", "as"};
     bson_iter_t it, at, list, stage;
-    size_t n = 0;
     const char *coll = bson_iter_init_find(&it, command, "aggregate") && BSON_ITER_HOLDS_UTF8(&it) && !is_scratch(&it) && !is_before(&it) ? bson_iter_utf8(&it, NULL) : NULL;
-    if (!coll || !bson_iter_init_find(&it, command, "pipeline") || !BSON_ITER_HOLDS_ARRAY(&it) || !bson_iter_recurse(&it, &list))
-        return false;
-    for (; bson_iter_next(&list); n++)
-        if (n == SB_COUNT(stages) || !BSON_ITER_HOLDS_DOCUMENT(&list) || !bson_iter_recurse(&list, &stage) || !bson_iter_next(&stage) || strcmp(bson_iter_key(&stage), stages[n]) != 0 || bson_iter_next(&stage))
-            return false;
-    if (n != SB_COUNT(stages) || !bson_iter_init(&it, command) || !bson_iter_find_descendant(&it, "pipeline.0.$match._id", &at) || !BSON_ITER_HOLDS_DOCUMENT(&at))
+    if (!coll || !has_stages(command, stages, SB_COUNT(stages)))
         return false;
     if (!bson_iter_init(&it, command) || !bson_iter_find_descendant(&it, "pipeline.1.$lookup", &at) || !BSON_ITER_HOLDS_DOCUMENT(&at) || !bson_iter_recurse(&at, &stage))
         return false;
@@ -216,18 +216,12 @@ static bool embeds(const bson_t *command)
 static bool copies(const bson_t *command)
 {
     static const char *const stages[] = {"$match", "$merge"}, *const merges[] = {"into", "on", "whenMatched", "whenNotMatched"};
-    bson_iter_t it, at, list, stage;
-    size_t n = 0;
+    bson_iter_t it, at, stage;
     bool from_made, known = true;
     if (!bson_iter_init_find(&it, command, "aggregate") || !BSON_ITER_HOLDS_UTF8(&it) || is_scratch(&it) || is_before(&it) || strncmp(bson_iter_utf8(&it, NULL), "system.", 7) == 0)
         return false;
     from_made = is_made(&it);
-    if (!bson_iter_init_find(&it, command, "pipeline") || !BSON_ITER_HOLDS_ARRAY(&it) || !bson_iter_recurse(&it, &list))
-        return false;
-    for (; bson_iter_next(&list); n++)
-        if (n == SB_COUNT(stages) || !BSON_ITER_HOLDS_DOCUMENT(&list) || !bson_iter_recurse(&list, &stage) || !bson_iter_next(&stage) || strcmp(bson_iter_key(&stage), stages[n]) != 0 || bson_iter_next(&stage))
-            return false;
-    if (n != SB_COUNT(stages) || !bson_iter_init(&it, command) || !bson_iter_find_descendant(&it, "pipeline.0.$match._id", &at) || !BSON_ITER_HOLDS_DOCUMENT(&at))
+    if (!has_stages(command, stages, SB_COUNT(stages)))
         return false;
     if (!bson_iter_init(&it, command) || !bson_iter_find_descendant(&it, "pipeline.1.$merge", &at) || !BSON_ITER_HOLDS_DOCUMENT(&at) || !bson_iter_recurse(&at, &stage))
         return false;
