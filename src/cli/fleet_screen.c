@@ -3,6 +3,7 @@
  * fleet_screen.c - a fleet on a terminal: one poll over keys and signals, and a look at the rows once a second. */
 #include "fleet.h"
 #include "loaded.h"
+#include "tty.h"
 
 #include <signalbox/base/clock.h>
 #include <signalbox/term/backend.h>
@@ -14,7 +15,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #define LOOK_MS 1000
@@ -83,28 +83,6 @@ static void on_key(void *ctx, const struct sb_key *key)
     }
 }
 
-static void read_keys(struct fleet_screen *s)
-{
-    char bytes[512];
-    ssize_t n = read(sb_backend_fd(s->backend), bytes, sizeof bytes);
-    if (n > 0)
-        sb_input_feed(&s->input, bytes, (size_t)n);
-    else if (n == 0 || (errno != EAGAIN && errno != EINTR))
-        s->leaves = true; /* the terminal has gone */
-}
-
-static void read_signals(struct fleet_screen *s)
-{
-    struct signalfd_siginfo info;
-    while (read(s->signals, &info, sizeof info) == (ssize_t)sizeof info) {
-        if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT || info.ssi_signo == SIGHUP)
-            s->leaves = true;
-        if (info.ssi_signo == SIGCONT)
-            sb_backend_enter(s->backend); /* somebody stopped us: the modes may be gone */
-        s->dirty = true; /* SIGWINCH: every frame asks for the size */
-    }
-}
-
 /* An incident opened, changed or is over, or there is something to be said of the record. */
 static void read_record(struct fleet_screen *s)
 {
@@ -126,9 +104,8 @@ static void read_record(struct fleet_screen *s)
 
 static int show(struct fleet_screen *s, struct sb_err *err)
 {
-    int w, h, x, y;
-    sb_backend_size(s->backend, &w, &h);
-    if ((s->cells.w != w || s->cells.h != h) && sb_cells_resize(&s->cells, w, h, err))
+    int x, y;
+    if (sb_tty_fit(s->backend, &s->cells, err))
         return -1;
     sb_fleet_page_paint(s->page, &s->view, &s->cells, &x, &y);
     s->dirty = false;
@@ -160,11 +137,11 @@ static int turn(struct fleet_screen *s, struct sb_err *err)
     if (ready < 0 && errno != EINTR)
         return sb_fail_errno(err, errno, "cannot wait for the terminal");
     if (ready > 0 && fds[1].revents)
-        read_signals(s);
+        s->dirty = sb_tty_read_signals(s->backend, s->signals, &s->leaves) || s->dirty;
     if (ready > 0 && fds[2].revents)
         read_record(s);
     if (ready > 0 && fds[0].revents & (POLLIN | POLLHUP | POLLERR))
-        read_keys(s);
+        s->leaves = !sb_tty_read_keys(s->backend, &s->input) || s->leaves; /* a key may ask for it, too */
     else if (ready == 0 && key >= 0)
         sb_input_timeout(&s->input);
     return 0;
@@ -215,18 +192,12 @@ static int load(struct fleet_screen *s, const char *filter, struct sb_err *err)
 int sb_fleet_screen(struct sb_fleet_look *l, const char *filter, struct sb_err *err)
 {
     struct fleet_screen s = {.look = l, .signals = -1, .relist = true};
-    static const int caught[] = {SIGWINCH, SIGHUP, SIGTERM, SIGINT, SIGCONT, SIGTSTP}; /* Ctrl-Z comes as a key */
-    sigset_t ours, before;
+    sigset_t before;
     int rc = -1;
     sb_cells_init(&s.cells);
     sb_input_init(&s.input, on_key, &s);
-    sigemptyset(&ours);
-    for (size_t i = 0; i < SB_COUNT(caught); i++)
-        sigaddset(&ours, caught[i]);
-    pthread_sigmask(SIG_BLOCK, &ours, &before);
-    if ((s.signals = signalfd(-1, &ours, SFD_NONBLOCK | SFD_CLOEXEC)) < 0)
-        sb_fail_errno(err, errno, "cannot listen to signals");
-    else if ((s.backend = sb_backend_open(NULL, err)) && load(&s, filter, err) == 0)
+    s.signals = sb_tty_signals(&before, err);
+    if (s.signals >= 0 && (s.backend = sb_backend_open(NULL, err)) && load(&s, filter, err) == 0)
         rc = 0;
     while (rc == 0 && !s.leaves)
         rc = turn(&s, err);

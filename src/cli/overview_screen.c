@@ -5,6 +5,7 @@
 #include "overview_screen.h"
 #include "loaded.h"
 #include "overview_worker.h"
+#include "tty.h"
 
 #include <signalbox/base/clock.h>
 #include <signalbox/base/file.h>
@@ -18,7 +19,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #define TICK_MS 1000
@@ -176,33 +176,10 @@ static void on_key(void *ctx, const struct sb_key *key)
     }
 }
 
-static void read_keys(struct overview_screen *s)
-{
-    char bytes[512];
-    ssize_t n = read(sb_backend_fd(s->backend), bytes, sizeof bytes);
-    if (n > 0)
-        sb_input_feed(&s->input, bytes, (size_t)n);
-    else if (n == 0 || (errno != EAGAIN && errno != EINTR))
-        s->leaves = true; /* the terminal has gone */
-}
-
-static void read_signals(struct overview_screen *s)
-{
-    struct signalfd_siginfo info;
-    while (read(s->signals, &info, sizeof info) == (ssize_t)sizeof info) {
-        if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT || info.ssi_signo == SIGHUP)
-            s->leaves = true;
-        if (info.ssi_signo == SIGCONT)
-            sb_backend_enter(s->backend); /* somebody stopped us: the modes may be gone */
-        s->dirty = true; /* SIGWINCH: every frame asks for the size */
-    }
-}
-
 static int show(struct overview_screen *s, struct sb_err *err)
 {
-    int w, h, x, y;
-    sb_backend_size(s->backend, &w, &h);
-    if ((s->cells.w != w || s->cells.h != h) && sb_cells_resize(&s->cells, w, h, err))
+    int x, y;
+    if (sb_tty_fit(s->backend, &s->cells, err))
         return -1;
     s->view.now_ms = sb_wall_ms();
     sb_overview_page_paint(&s->page, &s->view, &s->cells, &x, &y);
@@ -233,9 +210,9 @@ static int turn(struct overview_screen *s, struct sb_err *err)
     if (ready < 0 && errno != EINTR)
         return sb_fail_errno(err, errno, "cannot wait for the terminal");
     if (ready > 0 && fds[1].revents)
-        read_signals(s);
+        s->dirty = sb_tty_read_signals(s->backend, s->signals, &s->leaves) || s->dirty;
     if (ready > 0 && fds[0].revents & (POLLIN | POLLHUP | POLLERR))
-        read_keys(s);
+        s->leaves = !sb_tty_read_keys(s->backend, &s->input) || s->leaves; /* a key may ask for it, too */
     else if (ready == 0 && key >= 0)
         sb_input_timeout(&s->input);
     if (ready == 0)
@@ -270,8 +247,7 @@ int sb_overview_screen(struct sb_store *store, const struct sb_config *config, c
                        struct sb_err *err)
 {
     struct overview_screen s = {.config = config, .who = who, .sieve = sieve, .signals = -1, .relist = true};
-    static const int caught[] = {SIGWINCH, SIGHUP, SIGTERM, SIGINT, SIGCONT, SIGTSTP}; /* Ctrl-Z is a key here, and stops nothing */
-    sigset_t ours, before;
+    sigset_t before;
     struct sb_err ignored = SB_ERR_INIT;
     int rc = -1;
     *stays = false;
@@ -285,17 +261,12 @@ int sb_overview_screen(struct sb_store *store, const struct sb_config *config, c
         sb_str_init(&s.files[i].text);
     if (sb_path_state(&s.state_dir, &ignored))
         sb_str_clear(&s.state_dir); /* then nothing is exported */
-    sigemptyset(&ours);
-    for (size_t i = 0; i < SB_COUNT(caught); i++)
-        sigaddset(&ours, caught[i]);
-    pthread_sigmask(SIG_BLOCK, &ours, &before);
+    s.signals = sb_tty_signals(&before, err);
     char *log = s.state_dir.len ? sb_format("%s/%s", s.state_dir.p, SB_SCREEN_STDERR) : NULL;
-    s.worker = sb_overview_worker_start(store, &who->viewer, config, err);
+    s.worker = s.signals < 0 ? NULL : sb_overview_worker_start(store, &who->viewer, config, err);
     if (!s.worker)
         goto out;
-    if ((s.signals = signalfd(-1, &ours, SFD_NONBLOCK | SFD_CLOEXEC)) < 0)
-        sb_fail_errno(err, errno, "cannot listen to signals");
-    else if ((s.backend = sb_backend_open(log, err)) && dress(&s, err) == 0)
+    if ((s.backend = sb_backend_open(log, err)) && dress(&s, err) == 0)
         rc = 0;
     s.view = (struct sb_overview_view){.keymap = s.keymap, .store = s.store.p, .ascii = s.backend && sb_backend_ascii(s.backend)};
     while (rc == 0 && !s.leaves)

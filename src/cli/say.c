@@ -53,29 +53,31 @@ int sb_usage_error(const char *fmt, ...)
     return 2;
 }
 
-int sb_print(const char *fmt, ...)
+static int say(const char *fmt, va_list ap, unsigned flags, const char *after)
 {
     struct sb_str text;
     sb_str_init(&text);
+    sb_str_vaddf(&text, fmt, ap);
+    int rc = put(stdout, "", text.p, text.len, flags, after);
+    sb_str_release(&text);
+    return rc;
+}
+
+int sb_print(const char *fmt, ...)
+{
     va_list ap;
     va_start(ap, fmt);
-    sb_str_vaddf(&text, fmt, ap);
+    int rc = say(fmt, ap, SB_VIS_NEWLINE | SB_VIS_TAB, "");
     va_end(ap);
-    int rc = put(stdout, "", text.p, text.len, SB_VIS_NEWLINE | SB_VIS_TAB, "");
-    sb_str_release(&text);
     return rc;
 }
 
 int sb_print_line(const char *fmt, ...)
 {
-    struct sb_str text;
-    sb_str_init(&text);
     va_list ap;
     va_start(ap, fmt);
-    sb_str_vaddf(&text, fmt, ap);
+    int rc = say(fmt, ap, 0, "\n");
     va_end(ap);
-    int rc = put(stdout, "", text.p, text.len, 0, "\n");
-    sb_str_release(&text);
     return rc;
 }
 
